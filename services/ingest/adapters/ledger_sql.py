@@ -1,0 +1,563 @@
+"""The ledger in PostgreSQL: SQLAlchemy Core on the caller's transaction, COPY where rows come in thousands."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, Row, and_, delete, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.ingest.adapters import tables as t
+from services.ingest.domain.package import Package, PartOffer, StoredPart
+from services.ingest.domain.states import State
+from services.ingest.usecases.ports import (
+    Attempt,
+    ComponentPlace,
+    ComponentRow,
+    Judged,
+    Nonce,
+    PackageDescription,
+    PackageKey,
+    Submitter,
+    Verdict,
+)
+from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
+from services.kernel.secrecy import Level
+from services.runtime import journal, nonces
+from services.runtime.database import transaction
+from services.runtime.jobs import Tasks
+
+_COPY_COMPONENTS = (
+    "COPY ingest.component (package, position, id, key_id, wrapped_key, level, document, name, media_type, size,"
+    " sha256, plan_position, origin) FROM STDIN (FORMAT BINARY)"
+)
+_COPY_TYPES = (
+    "uuid", "int4", "uuid", "uuid", "bytea", "int2", "int4", "text", "text", "int8", "bytea", "int4", "uuid",
+)  # fmt: skip
+
+
+class SqlLedger:
+    """Transactions on the rows of ingest; `tasks` defers jobs inside them."""
+
+    def __init__(self, engine: AsyncEngine, tasks: Tasks) -> None:
+        self._engine = engine
+        self._tasks = tasks
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlBooks]:
+        async with transaction(self._engine) as connection:
+            yield SqlBooks(connection, self._tasks)
+
+
+class SqlBooks:
+    """See `usecases.ports.Books`."""
+
+    def __init__(self, connection: AsyncConnection, tasks: Tasks) -> None:
+        self._connection = connection
+        self._tasks = tasks
+
+    async def claim(self, nonce: Nonce) -> None:
+        await nonces.claim(self._connection, nonce)
+
+    async def package(self, package: PackageId, *, lock: bool = False) -> Package | None:
+        query = select(*_PACKAGE).where(t.package.c.id == package, t.package.c.state != State.REFUSED.value)
+        row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        return None if row is None else _package(row)
+
+    async def live_package(self, agency: AgencyId, manifest_sha256: bytes) -> Package | None:
+        query = select(*_PACKAGE).where(
+            t.package.c.agency == agency,
+            t.package.c.manifest_sha256 == manifest_sha256,
+            t.package.c.state.in_(t.LIVE_STATES),
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _package(row)
+
+    async def packages_of(
+        self, agencies: Sequence[AgencyId], *, after: PackageId | None, limit: int, state: State | None
+    ) -> list[Package]:
+        query = (
+            select(*_PACKAGE)
+            .where(t.package.c.agency.in_(agencies), t.package.c.state != State.REFUSED.value)
+            .order_by(t.package.c.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(t.package.c.id > after)
+        if state is not None:
+            query = query.where(t.package.c.state == state.value)
+        return [_package(row) for row in await self._connection.execute(query)]
+
+    async def description(self, package: PackageId) -> PackageDescription:
+        columns = t.package.c
+        row = (
+            await self._connection.execute(
+                select(columns.verdicts, columns.not_planned, columns.warnings).where(columns.id == package)
+            )
+        ).one()
+        return PackageDescription(
+            tuple(_verdict(entry) for entry in row.verdicts),
+            tuple((pointer, reason) for pointer, reason in row.not_planned),
+            tuple((pointer, code, vi, en) for pointer, code, vi, en in row.warnings),
+        )
+
+    async def manifest(self, package: PackageId) -> bytes:
+        return await self._document(t.package_document.c.manifest, package)
+
+    async def plan(self, package: PackageId) -> bytes:
+        return await self._document(t.package_document.c.plan, package)
+
+    async def _document(self, column: Column[bytes], package: PackageId) -> bytes:
+        found = await self._connection.execute(select(column).where(t.package_document.c.package == package))
+        return bytes(found.scalar_one())
+
+    async def declare(
+        self,
+        package: Package,
+        description: PackageDescription,
+        *,
+        manifest: bytes,
+        plan: bytes,
+        keys: Sequence[PackageKey],
+        components: Sequence[ComponentRow],
+    ) -> bool:
+        statement = (
+            upsert(t.package)
+            .values(
+                id=package.id,
+                chain=package.chain,
+                version=package.version,
+                supersedes=package.supersedes,
+                agency=package.agency,
+                client=package.client,
+                fonds=package.fonds,
+                fonds_code=package.fonds_code,
+                profile=package.profile,
+                state=package.state.value,
+                manifest_sha256=package.manifest_sha256,
+                plan_sha256=package.plan_sha256,
+                rules_sha256=package.rules_sha256,
+                part_size=package.part_size,
+                part_count=package.part_count,
+                payload_size=package.payload_size,
+                component_count=package.component_count,
+                stored_parts=0,
+                declared_at=package.declared_at,
+                expires_at=package.expires_at,
+                verdicts=[_verdict_json(verdict) for verdict in description.verdicts],
+                not_planned=[list(entry) for entry in description.not_planned],
+                warnings=[list(entry) for entry in description.warnings],
+            )
+            .on_conflict_do_nothing()
+            .returning(t.package.c.id)
+        )
+        if (await self._connection.execute(statement)).one_or_none() is None:
+            return False
+        await self._connection.execute(
+            insert(t.package_document).values(package=package.id, manifest=manifest, plan=plan)
+        )
+        for key in keys:
+            await self._connection.execute(
+                insert(t.package_key).values(
+                    package=package.id, level=int(key.level), kek=key.kek, wrapped=key.wrapped
+                )
+            )
+        await self._copy(package.id, components)
+        return True
+
+    async def _copy(self, package: PackageId, components: Sequence[ComponentRow]) -> None:
+        raw = await self._connection.get_raw_connection()
+        driver = raw.driver_connection
+        if driver is None:
+            raise RuntimeError("the connection is closed")
+        async with driver.cursor() as cursor, cursor.copy(_COPY_COMPONENTS) as copy:
+            copy.set_types(_COPY_TYPES)
+            for row in components:
+                await copy.write_row(
+                    (
+                        package,
+                        row.position,
+                        row.id,
+                        row.key_id,
+                        row.wrapped_key,
+                        int(row.level),
+                        row.document,
+                        row.name,
+                        row.media_type,
+                        row.size,
+                        row.sha256,
+                        row.plan_position,
+                        row.origin,
+                    )
+                )
+
+    async def refuse(
+        self, package: PackageId, submitter: Submitter, *, at: datetime, salt: bytes, salted: bytes, judged: Judged
+    ) -> None:
+        await self._connection.execute(
+            insert(t.package).values(
+                id=package,
+                chain=package,
+                version=1,
+                agency=submitter.agency,
+                client=submitter.client,
+                state=State.REFUSED.value,
+                manifest_salt=salt,
+                manifest_salted=salted,
+                rules_sha256=judged.rules_sha256,
+                part_size=0,
+                part_count=0,
+                payload_size=0,
+                component_count=0,
+                stored_parts=0,
+                declared_at=at,
+                expires_at=at,
+                verdicts=[_verdict_json(verdict) for verdict in judged.verdicts],
+                not_planned=[],
+                warnings=[],
+            )
+        )
+
+    async def latest_of_chain(self, chain: PackageId) -> Package | None:
+        query = (
+            select(*_PACKAGE)
+            .where(t.package.c.chain == chain, t.package.c.state.in_((*t.LIVE_STATES, State.RETURNED.value)))
+            .order_by(t.package.c.version.desc())
+            .limit(1)
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _package(row)
+
+    async def components(
+        self, package: PackageId, *, first: int | None = None, last: int | None = None
+    ) -> list[ComponentRow]:
+        query = select(*_COMPONENT).where(t.component.c.package == package)
+        if first is None:
+            query = query.order_by(t.component.c.position)
+        else:
+            query = query.where(t.component.c.plan_position.between(first, last)).order_by(t.component.c.plan_position)
+        return [_component(row) for row in await self._connection.execute(query)]
+
+    async def package_keys(self, package: PackageId) -> list[PackageKey]:
+        query = select(t.package_key).where(t.package_key.c.package == package).order_by(t.package_key.c.level)
+        return [_package_key(row) for row in await self._connection.execute(query)]
+
+    async def place(self, component: ComponentId) -> ComponentPlace | None:
+        own = t.component
+        query = select(*_COMPONENT, own.c.held).where(own.c.id == component, own.c.package == own.c.origin)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        origin = await self.package(PackageId(row.origin))
+        if origin is None:
+            return None
+        query = select(t.package_key).where(
+            t.package_key.c.package == row.origin, t.package_key.c.level == row.level
+        )
+        key = (await self._connection.execute(query)).one()
+        return ComponentPlace(
+            _component(row), origin, _package_key(key), held=row.held, erased=row.wrapped_key is None
+        )
+
+    async def part(self, package: PackageId, number: int) -> StoredPart | None:
+        query = select(t.part).where(t.part.c.package == package, t.part.c.number == number)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _part(row)
+
+    async def parts(self, package: PackageId) -> list[StoredPart]:
+        query = select(t.part).where(t.part.c.package == package).order_by(t.part.c.number)
+        return [_part(row) for row in await self._connection.execute(query)]
+
+    async def part_numbers(self, package: PackageId) -> list[int]:
+        query = select(t.part.c.number).where(t.part.c.package == package).order_by(t.part.c.number)
+        return list((await self._connection.execute(query)).scalars())
+
+    async def open_attempt(self, attempt: Attempt, offer: PartOffer) -> None:
+        await self._connection.execute(
+            insert(t.attempt).values(
+                id=attempt.id,
+                package=attempt.package,
+                part=attempt.part,
+                sha256=offer.sha256,
+                opened_at=attempt.opened_at,
+            )
+        )
+
+    async def close_attempt(self, attempt: AttemptId, *, won: bool, at: datetime) -> None:
+        await self._connection.execute(
+            update(t.attempt).where(t.attempt.c.id == attempt).values(won=won, closed_at=at)
+        )
+
+    async def record_part(self, package: PackageId, part: StoredPart) -> None:
+        await self._connection.execute(
+            insert(t.part).values(
+                package=package,
+                number=part.number,
+                attempt=part.attempt,
+                sha256=part.sha256,
+                size=part.size,
+                stored_size=part.stored_size,
+                ciphertext_sha256=part.ciphertext_sha256,
+                object_version=part.object_version,
+                stored_at=part.stored_at,
+            )
+        )
+
+    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int]) -> None:
+        withdrawn = (
+            delete(t.part)
+            .where(t.part.c.package == package, t.part.c.number.in_(numbers))
+            .returning(t.part.c.attempt)
+        )
+        attempts = list((await self._connection.execute(withdrawn)).scalars())
+        await self._connection.execute(update(t.attempt).where(t.attempt.c.id.in_(attempts)).values(won=False))
+
+    async def set_state(
+        self,
+        package: PackageId,
+        state: State,
+        *,
+        stored_parts: int | None = None,
+        expires_at: datetime | None = None,
+        sealed_at: datetime | None = None,
+        seal_event: UUID | None = None,
+    ) -> None:
+        values: dict[str, object] = {"state": state.value}
+        for name, value in (
+            ("stored_parts", stored_parts),
+            ("expires_at", expires_at),
+            ("sealed_at", sealed_at),
+            ("seal_event", seal_event),
+        ):
+            if value is not None:
+                values[name] = value
+        await self._connection.execute(update(t.package).where(t.package.c.id == package).values(values))
+
+    async def checked_components(self, package: PackageId) -> set[ComponentId]:
+        query = select(t.component.c.id).where(
+            t.component.c.package == package, t.component.c.checked_at.is_not(None)
+        )
+        return {ComponentId(found) for found in (await self._connection.execute(query)).scalars()}
+
+    async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None:
+        await self._connection.execute(
+            update(t.component)
+            .where(t.component.c.package == package, t.component.c.id == component)
+            .values(checked_at=at)
+        )
+
+    async def add_finding(self, package: PackageId, pointer: str, code: str, vi: str, en: str) -> None:
+        await self._connection.execute(
+            insert(t.finding).values(package=package, pointer=pointer, code=code, vi=vi, en=en)
+        )
+
+    async def findings(self, package: PackageId) -> list[tuple[str, str, str, str]]:
+        columns = t.finding.c
+        query = (
+            select(columns.pointer, columns.code, columns.vi, columns.en)
+            .where(columns.package == package)
+            .order_by(columns.id)
+        )
+        return [(row.pointer, row.code, row.vi, row.en) for row in await self._connection.execute(query)]
+
+    async def stale_attempts(self, before: datetime, limit: int) -> list[Attempt]:
+        columns = t.attempt.c
+        query = (
+            select(columns.id, columns.package, columns.part, columns.opened_at)
+            .where(or_(columns.won.is_(False), and_(columns.won.is_(None), columns.opened_at < before)))
+            .order_by(columns.opened_at)
+            .limit(limit)
+        )
+        return [
+            Attempt(AttemptId(row.id), PackageId(row.package), row.part, row.opened_at)
+            for row in await self._connection.execute(query)
+        ]
+
+    async def forget_attempt(self, attempt: AttemptId) -> None:
+        await self._connection.execute(delete(t.attempt).where(t.attempt.c.id == attempt))
+
+    async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]:
+        columns = t.package.c
+        query = (
+            select(columns.id)
+            .where(columns.state.in_(("declared", "receiving")), columns.expires_at < now)
+            .limit(limit)
+        )
+        return [PackageId(found) for found in (await self._connection.execute(query)).scalars()]
+
+    async def journal(self, event: bytes) -> UUID:
+        return await journal.append(self._connection, event)
+
+    async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.outbox).values(id=message, target=target, kind=kind, body=body, created_at=at)
+        )
+        await self._tasks.defer(self._connection, "deliver_message", message=str(message))
+
+    async def pending_message(self, message: UUID) -> tuple[str, bytes] | None:
+        columns = t.outbox.c
+        query = select(columns.target, columns.body).where(columns.id == message, columns.delivered_at.is_(None))
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (row.target, bytes(row.body))
+
+    async def delivered(self, message: UUID, at: datetime) -> None:
+        await self._connection.execute(update(t.outbox).where(t.outbox.c.id == message).values(delivered_at=at))
+
+    async def wake_completion(self, package: PackageId) -> None:
+        await self._tasks.defer(self._connection, "complete_package", package=str(package))
+
+    async def rule_bundle(self) -> tuple[int, bytes] | None:
+        columns = t.rule_bundle.c
+        query = select(columns.version, columns.envelope).order_by(columns.version.desc()).limit(1)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (row.version, bytes(row.envelope))
+
+    async def add_rule_bundle(
+        self, version: int, sha256: bytes, envelope: bytes, effective_from: date, at: datetime, by: ClientId
+    ) -> None:
+        await self._connection.execute(
+            insert(t.rule_bundle).values(
+                version=version,
+                sha256=sha256,
+                envelope=envelope,
+                effective_from=effective_from,
+                published_at=at,
+                published_by=by,
+            )
+        )
+
+    async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.declaration).values(
+                id=declaration, agency=submitter.agency, client=submitter.client, seen_at=at
+            )
+        )
+
+    async def touch_declaration(self, declaration: PackageId, at: datetime) -> None:
+        await self._connection.execute(
+            update(t.declaration).where(t.declaration.c.id == declaration).values(seen_at=at)
+        )
+
+    async def close_declaration(self, declaration: PackageId, outcome: Mapping[str, object] | None) -> None:
+        if outcome is None:
+            await self._connection.execute(delete(t.declaration).where(t.declaration.c.id == declaration))
+        else:
+            await self._connection.execute(
+                update(t.declaration).where(t.declaration.c.id == declaration).values(outcome=dict(outcome))
+            )
+
+    async def declaration(
+        self, declaration: PackageId
+    ) -> tuple[AgencyId, datetime, Mapping[str, object] | None] | None:
+        columns = t.declaration.c
+        query = select(columns.agency, columns.seen_at, columns.outcome).where(columns.id == declaration)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else (AgencyId(row.agency), row.seen_at, row.outcome)
+
+    async def forget_declarations(self, before: datetime) -> None:
+        await self._connection.execute(delete(t.declaration).where(t.declaration.c.seen_at < before))
+
+
+_PACKAGE = [
+    t.package.c[name]
+    for name in (
+        "id", "chain", "version", "supersedes", "agency", "client", "fonds", "fonds_code", "profile", "state",
+        "manifest_sha256", "plan_sha256", "rules_sha256", "part_size", "part_count", "payload_size",
+        "component_count", "stored_parts", "declared_at", "expires_at", "sealed_at", "seal_event",
+    )
+]  # fmt: skip
+_COMPONENT = [
+    t.component.c[name]
+    for name in (
+        "position", "id", "key_id", "wrapped_key", "level", "document", "name", "media_type", "size", "sha256",
+        "plan_position", "origin",
+    )
+]  # fmt: skip
+
+
+def _package(row: Row[Any]) -> Package:
+    return Package(
+        id=PackageId(row.id),
+        chain=PackageId(row.chain),
+        version=row.version,
+        supersedes=None if row.supersedes is None else PackageId(row.supersedes),
+        agency=AgencyId(row.agency),
+        client=ClientId(row.client),
+        fonds=FondsId(row.fonds),
+        fonds_code=row.fonds_code,
+        profile=row.profile,
+        state=State(row.state),
+        manifest_sha256=bytes(row.manifest_sha256),
+        plan_sha256=bytes(row.plan_sha256),
+        rules_sha256=bytes(row.rules_sha256),
+        part_size=row.part_size,
+        part_count=row.part_count,
+        payload_size=row.payload_size,
+        component_count=row.component_count,
+        stored_parts=row.stored_parts,
+        declared_at=row.declared_at,
+        expires_at=row.expires_at,
+        sealed_at=row.sealed_at,
+        seal_event=row.seal_event,
+    )
+
+
+def _component(row: Row[Any]) -> ComponentRow:
+    return ComponentRow(
+        position=row.position,
+        id=ComponentId(row.id),
+        key_id=KeyId(row.key_id),
+        wrapped_key=bytes(row.wrapped_key or b""),
+        level=Level(row.level),
+        document=row.document,
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=bytes(row.sha256),
+        plan_position=row.plan_position,
+        origin=PackageId(row.origin),
+    )
+
+
+def _package_key(row: Row[Any]) -> PackageKey:
+    return PackageKey(Level(row.level), row.kek, bytes(row.wrapped))
+
+
+def _part(row: Row[Any]) -> StoredPart:
+    return StoredPart(
+        number=row.number,
+        attempt=AttemptId(row.attempt),
+        sha256=bytes(row.sha256),
+        size=row.size,
+        stored_size=row.stored_size,
+        ciphertext_sha256=bytes(row.ciphertext_sha256),
+        object_version=row.object_version,
+        stored_at=row.stored_at,
+    )
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "pointer": verdict.pointer,
+        "effect": verdict.effect,
+        "report": verdict.report,
+        "rules": list(verdict.rules),
+        "relevant_date": None if verdict.relevant_date is None else verdict.relevant_date.isoformat(),
+        "messages": [list(message) for message in verdict.messages],
+    }
+
+
+def _verdict(loaded: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        pointer=loaded["pointer"],
+        effect=loaded["effect"],
+        report=loaded["report"],
+        rules=tuple(loaded["rules"]),
+        relevant_date=None if loaded["relevant_date"] is None else date.fromisoformat(loaded["relevant_date"]),
+        messages=tuple((vi, en) for vi, en in loaded["messages"]),
+    )

@@ -1,0 +1,119 @@
+"""A part's plaintext in, its stored object out: hash, encrypt and pass on while the bytes arrive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+
+from services.ingest.usecases.ports import PartToSeal
+from services.kernel.refusals.packages import ComponentMismatch, PartDigestMismatch, PartTruncated
+from services.kernel.sealing.header import SealContext, SegmentHeader
+from services.kernel.sealing.seal import SegmentSealer
+
+_FLUSH = 256 * 1024
+"""Ciphertext bytes gathered before they are handed to the store: thousands of small segments share one write."""
+
+
+class SealingStream:
+    """Iterate once to get the object's bytes; afterwards `ciphertext_sha256` describes what was given out.
+
+    The last bytes are held back until every digest has been compared, so that a store which receives less than the
+    announced length keeps nothing.
+    """
+
+    def __init__(self, part: PartToSeal, body: AsyncIterator[bytes]) -> None:
+        self._part = part
+        self._body = body
+        self._context = SealContext(part.package, part.fonds, part.version)
+        self._ciphertext = hashlib.sha256()
+
+    @property
+    def ciphertext_sha256(self) -> bytes:
+        return self._ciphertext.digest()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        part = self._part
+        whole = hashlib.sha256()
+        received = 0
+        mismatches = 0
+        out = bytearray()
+        cursor = _Segments(part, self._context)
+        async for chunk in self._body:
+            received += len(chunk)
+            if received > part.length:
+                raise PartTruncated(part=part.number, received=received, planned=part.length)
+            whole.update(chunk)
+            mismatches += cursor.feed(memoryview(chunk), out)
+            if len(out) >= _FLUSH and received < part.length:
+                yield self._count(out)
+                out = bytearray()
+        if received != part.length:
+            raise PartTruncated(part=part.number, received=received, planned=part.length)
+        digest = whole.digest()
+        if digest != part.sha256:
+            raise PartDigestMismatch(part=part.number)
+        if cursor.only_component_sha256 not in (None, digest):
+            mismatches += 1
+        if mismatches:
+            raise ComponentMismatch(part=part.number, components=mismatches)
+        yield self._count(out)
+
+    def _count(self, out: bytearray) -> bytearray:
+        self._ciphertext.update(out)
+        return out
+
+
+class _Segments:
+    """Walks the part's segments as plaintext comes in and appends their ciphertext."""
+
+    def __init__(self, part: PartToSeal, context: SealContext) -> None:
+        self._part = part
+        self._context = context
+        self._next = 0
+        self._remaining = 0
+        self._sealer: SegmentSealer | None = None
+        self._digest: hashlib._Hash | None = None
+        # A part that is one whole component has that component's digest: it need not be hashed twice.
+        alone = len(part.segments) == 1 and part.segments[0].length == part.keys[0].size
+        self.only_component_sha256 = part.keys[0].sha256 if alone else None
+
+    def feed(self, data: memoryview, out: bytearray) -> int:
+        """Seal `data` into `out`; how many components ended in it with another digest than the manifest's."""
+        mismatches = 0
+        while data:
+            if self._sealer is None:
+                self._open(out)
+            taken = data[: self._remaining]
+            data = data[len(taken) :]
+            self._remaining -= len(taken)
+            mismatches += self._seal(taken, out)
+        return mismatches
+
+    def _open(self, out: bytearray) -> None:
+        segment, key = self._part.segments[self._next], self._part.keys[self._next]
+        header = SegmentHeader(
+            component_id=segment.component,
+            key_id=key.key_id,
+            segment_index=segment.index,
+            is_last=segment.is_last,
+            attempt_id=self._part.attempt,
+        )
+        self._sealer = SegmentSealer(key.key, header, self._context)
+        self._remaining = segment.length
+        checked_here = segment.length == key.size and self.only_component_sha256 is None
+        self._digest = hashlib.sha256() if checked_here else None
+        out += self._sealer.prefix
+
+    def _seal(self, taken: memoryview, out: bytearray) -> int:
+        if self._sealer is None:
+            raise RuntimeError("no segment is open")
+        if self._digest is not None:
+            self._digest.update(taken)
+        out += self._sealer.update(taken)
+        if self._remaining:
+            return 0
+        out += self._sealer.finalize()
+        wrong = self._digest is not None and self._digest.digest() != self._part.keys[self._next].sha256
+        self._sealer = None
+        self._next += 1
+        return int(wrong)

@@ -1,0 +1,183 @@
+"""The rows of ingest. The schema's history is in `migrations/`; a test holds the two equal.
+
+No title, subject or file name stands outside `package_document.manifest` and `component.name`, and neither is ever
+logged. Levels are 0–3 (`kernel.secrecy.Level`); digests are 32 bytes; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(schema="ingest")
+
+LIVE_STATES = ("declared", "receiving", "verifying", "sealed", "inspected", "accepted", "quarantined")
+
+package = Table(
+    "package",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("chain", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("supersedes", Uuid),
+    Column("agency", Uuid, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("fonds", Uuid),
+    Column("fonds_code", Text),
+    Column("profile", Text),
+    Column("state", Text, nullable=False),
+    Column("manifest_sha256", LargeBinary),
+    Column("manifest_salt", LargeBinary),  # refused packages keep only this salted digest
+    Column("manifest_salted", LargeBinary),
+    Column("plan_sha256", LargeBinary),
+    Column("rules_sha256", LargeBinary, nullable=False),
+    Column("part_size", Integer, nullable=False),
+    Column("part_count", Integer, nullable=False),
+    Column("payload_size", BigInteger, nullable=False),
+    Column("component_count", Integer, nullable=False),
+    Column("stored_parts", Integer, nullable=False),
+    Column("declared_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("sealed_at", DateTime(timezone=True)),
+    Column("seal_event", Uuid),
+    Column("verdicts", JSONB, nullable=False),
+    Column("not_planned", JSONB, nullable=False),
+    Column("warnings", JSONB, nullable=False),
+    Index(
+        "package_live_manifest",
+        "agency",
+        "manifest_sha256",
+        unique=True,
+        postgresql_where=text(f"state in {LIVE_STATES}"),
+    ),
+    Index("package_chain_version", "chain", "version"),
+    Index("package_agency_id", "agency", "id"),
+    Index("package_expiry", "expires_at", postgresql_where=text("state in ('declared', 'receiving')")),
+)
+
+package_document = Table(
+    "package_document",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("plan", LargeBinary, nullable=False),
+)
+
+package_key = Table(
+    "package_key",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("level", SmallInteger, primary_key=True),
+    Column("kek", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+component = Table(
+    "component",
+    metadata,
+    Column("package", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("key_id", Uuid, nullable=False),
+    Column("wrapped_key", LargeBinary),  # null once the component is erased
+    Column("level", SmallInteger, nullable=False),
+    Column("document", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("plan_position", Integer),
+    Column("origin", Uuid, nullable=False),
+    Column("checked_at", DateTime(timezone=True)),
+    Column("held", Boolean, nullable=False, server_default=text("false")),
+    Index("component_id", "id"),
+    Index("component_plan", "package", "plan_position"),
+    postgresql_partition_by="HASH (package)",
+)
+
+part = Table(
+    "part",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("attempt", Uuid, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("stored_size", Integer, nullable=False),
+    Column("ciphertext_sha256", LargeBinary, nullable=False),
+    Column("object_version", Text, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("package", Uuid, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("won", Boolean),
+    Index("attempt_to_reap", "opened_at", postgresql_where=text("won is not true")),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("package", Uuid, ForeignKey("ingest.package.id"), nullable=False),
+    Column("pointer", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("vi", Text, nullable=False),
+    Column("en", Text, nullable=False),
+    Index("finding_package", "package"),
+)
+
+rule_bundle = Table(
+    "rule_bundle",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("effective_from", Date, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False),
+    Column("published_by", Uuid, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("delivered_at", DateTime(timezone=True)),
+)
+
+declaration = Table(
+    "declaration",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("agency", Uuid, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("outcome", JSONB),
+)

@@ -1,0 +1,392 @@
+"""What the use cases of ingest need from the world, each as a role.
+
+Adapters implement these; `main.py` joins the two. Every port has one contract suite that the memory fake and the real
+adapter both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.ingest.domain.package import Package, PartOffer, StoredPart
+from services.ingest.domain.states import State
+from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
+from services.kernel.layout import Plan, Segment
+from services.kernel.rules import CompiledBundle
+from services.kernel.secrecy import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who sends: the client, and the agency it acts for."""
+
+    client: ClientId
+    agency: AgencyId
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRow:
+    """One component that a deposit holds. `plan_position` is None where an earlier version's bytes are referenced."""
+
+    position: int
+    id: ComponentId
+    key_id: KeyId
+    wrapped_key: bytes
+    level: Level
+    document: int
+    name: str
+    media_type: str
+    size: int
+    sha256: bytes
+    plan_position: int | None
+    origin: PackageId
+
+
+@dataclass(frozen=True, slots=True)
+class PackageKey:
+    """A package key as the KMS wrapped it: one for each package × level."""
+
+    level: Level
+    kek: str
+    wrapped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one document that is not plainly admitted, ready to be shown and stored."""
+
+    pointer: str
+    effect: str
+    report: bool
+    rules: tuple[str, ...]
+    relevant_date: date | None
+    messages: tuple[tuple[str, str], ...]  # (vi, en)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedComponent:
+    """One admitted component in manifest order."""
+
+    document: int
+    index: int
+    name: str
+    media_type: str
+    size: int
+    sha256: bytes
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A manifest after parsing and judging: everything that a declaration stores, and nothing of the manifest's text."""
+
+    manifest_sha256: bytes
+    rules_sha256: bytes
+    profile: str
+    fonds: str
+    submitter: str
+    supersedes: PackageId | None
+    components: tuple[JudgedComponent, ...]
+    not_planned: tuple[tuple[str, str], ...]  # (pointer, reason)
+    verdicts: tuple[Verdict, ...]
+    refused: bool
+    warnings: tuple[tuple[str, str, str, str], ...]  # (pointer, code, vi, en)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageDescription:
+    """What is kept beside a package's row and shown at its status address."""
+
+    verdicts: tuple[Verdict, ...]
+    not_planned: tuple[tuple[str, str], ...]
+    warnings: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at storing a part; its random id names the object and stands in every segment's header."""
+
+    id: AttemptId
+    package: PackageId
+    part: int
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartToSeal:
+    """All that sealing one part needs; `keys[i]` belongs to `segments[i]`. `key` is 32 secret bytes."""
+
+    package: PackageId
+    fonds: FondsId
+    version: int
+    attempt: AttemptId
+    number: int
+    length: int
+    sha256: bytes
+    segments: Sequence[Segment]
+    keys: Sequence[SegmentKey]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentKey:
+    """The key of one segment's component, and the digest its bytes must have where the part holds them all."""
+
+    key_id: KeyId
+    key: bytes
+    size: int
+    sha256: bytes
+
+    def __repr__(self) -> str:
+        return f"SegmentKey(key_id={self.key_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPart:
+    """A part as the store acknowledged it."""
+
+    stored_size: int
+    ciphertext_sha256: bytes
+    object_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentPlace:
+    """Where a component's bytes are: its own row, the package that first carried it, that package's key."""
+
+    component: ComponentRow
+    origin: Package
+    package_key: PackageKey
+    held: bool
+    erased: bool
+
+
+class Nonce(Protocol):
+    """A verified request's single-use number; opaque to the use cases."""
+
+    @property
+    def keyid(self) -> str: ...
+
+
+class Books(Protocol):
+    """The rows of ingest within one transaction: committed when the block ends, rolled back when it raises."""
+
+    async def claim(self, nonce: Nonce) -> None: ...
+
+    async def package(self, package: PackageId, *, lock: bool = False) -> Package | None: ...
+
+    async def live_package(self, agency: AgencyId, manifest_sha256: bytes) -> Package | None: ...
+
+    async def packages_of(
+        self, agencies: Sequence[AgencyId], *, after: PackageId | None, limit: int, state: State | None
+    ) -> list[Package]: ...
+
+    async def description(self, package: PackageId) -> PackageDescription: ...
+
+    async def manifest(self, package: PackageId) -> bytes: ...
+
+    async def plan(self, package: PackageId) -> bytes: ...
+
+    async def declare(
+        self,
+        package: Package,
+        description: PackageDescription,
+        *,
+        manifest: bytes,
+        plan: bytes,
+        keys: Sequence[PackageKey],
+        components: Sequence[ComponentRow],
+    ) -> bool:
+        """Insert a declared package; False (and nothing written) where the same live declaration stands already."""
+
+    async def refuse(
+        self, package: PackageId, submitter: Submitter, *, at: datetime, salt: bytes, salted: bytes, judged: Judged
+    ) -> None:
+        """Keep what may be kept of a refused package: codes, pointers and a salted digest."""
+
+    async def latest_of_chain(self, chain: PackageId) -> Package | None: ...
+
+    async def components(
+        self, package: PackageId, *, first: int | None = None, last: int | None = None
+    ) -> list[ComponentRow]:
+        """Rows in manifest order; `first` and `last` (inclusive) bound the plan position."""
+
+    async def package_keys(self, package: PackageId) -> list[PackageKey]: ...
+
+    async def place(self, component: ComponentId) -> ComponentPlace | None: ...
+
+    async def part(self, package: PackageId, number: int) -> StoredPart | None: ...
+
+    async def parts(self, package: PackageId) -> list[StoredPart]: ...
+
+    async def part_numbers(self, package: PackageId) -> list[int]: ...
+
+    async def open_attempt(self, attempt: Attempt, offer: PartOffer) -> None: ...
+
+    async def close_attempt(self, attempt: AttemptId, *, won: bool, at: datetime) -> None: ...
+
+    async def record_part(self, package: PackageId, part: StoredPart) -> None: ...
+
+    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int]) -> None:
+        """Make parts missing again; their attempts are closed as lost, for the reaper."""
+
+    async def set_state(
+        self,
+        package: PackageId,
+        state: State,
+        *,
+        stored_parts: int | None = None,
+        expires_at: datetime | None = None,
+        sealed_at: datetime | None = None,
+        seal_event: UUID | None = None,
+    ) -> None: ...
+
+    async def checked_components(self, package: PackageId) -> set[ComponentId]:
+        """Spanning components whose digest was already proved from the store."""
+
+    async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None: ...
+
+    async def add_finding(self, package: PackageId, pointer: str, code: str, vi: str, en: str) -> None: ...
+
+    async def findings(self, package: PackageId) -> list[tuple[str, str, str, str]]: ...
+
+    async def stale_attempts(self, before: datetime, limit: int) -> list[Attempt]: ...
+
+    async def forget_attempt(self, attempt: AttemptId) -> None: ...
+
+    async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]: ...
+
+    async def journal(self, event: bytes) -> UUID:
+        """Append to the log in this transaction."""
+
+    async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
+        """Put a message into the outbox and have it delivered once this transaction has committed."""
+
+    async def pending_message(self, message: UUID) -> tuple[str, bytes] | None: ...
+
+    async def delivered(self, message: UUID, at: datetime) -> None: ...
+
+    async def wake_completion(self, package: PackageId) -> None:
+        """Have a worker verify and seal the package once this transaction has committed."""
+
+    async def rule_bundle(self) -> tuple[int, bytes] | None:
+        """The newest published bundle: its version and its envelope's bytes."""
+
+    async def add_rule_bundle(
+        self, version: int, sha256: bytes, envelope: bytes, effective_from: date, at: datetime, by: ClientId
+    ) -> None: ...
+
+    async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None: ...
+
+    async def touch_declaration(self, declaration: PackageId, at: datetime) -> None: ...
+
+    async def close_declaration(self, declaration: PackageId, outcome: Mapping[str, object] | None) -> None:
+        """End a declaration: with a problem that its status address shows, or with a package (None)."""
+
+    async def declaration(
+        self, declaration: PackageId
+    ) -> tuple[AgencyId, datetime, Mapping[str, object] | None] | None: ...
+
+    async def forget_declarations(self, before: datetime) -> None: ...
+
+
+class Ledger(Protocol):
+    """Opens transactions on the rows of ingest."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Books]: ...
+
+
+class Vault(Protocol):
+    """Keeps ciphertext: one object a part attempt, one sealed recovery record a package."""
+
+    async def seal_part(self, part: PartToSeal, body: AsyncIterator[bytes]) -> SealedPart:
+        """Encrypt and store a part while it arrives; durable when this returns, absent when it raises.
+
+        Raises:
+            PartTruncated: the body ended early or was longer than planned.
+            PartDigestMismatch: not the declared bytes.
+            ComponentMismatch: a component that lies wholly inside is not the manifest's.
+            StoreUnavailable: the object store did not acknowledge.
+        """
+
+    def read(
+        self, place: ComponentPlace, plan: Plan, parts: Mapping[int, StoredPart], key: bytes, start: int, end: int
+    ) -> AsyncIterator[bytes]:
+        """Plaintext bytes `start … end - 1` of a component; each chunk is authenticated before it is given out."""
+
+    async def put_record(self, package: PackageId, sealed: bytes) -> None: ...
+
+    async def discard(self, attempt: Attempt) -> None:
+        """Remove whatever an attempt left; absent is fine."""
+
+
+class Keys(Protocol):
+    """Package keys through the KMS."""
+
+    async def new_package_key(self, fonds: FondsId, level: Level, year: int) -> tuple[PackageKey, bytes]:
+        """A fresh package key: as wrapped, and its 32 secret bytes."""
+
+    async def open_package_key(self, key: PackageKey) -> bytes: ...
+
+
+class Judge(Protocol):
+    """Parses and judges manifests, large ones in a child process."""
+
+    def is_large(self, manifest: bytes) -> bool: ...
+
+    async def judge(self, manifest: bytes, rules: Rules) -> Judged:
+        """Raises ManifestInvalid with every problem of the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The bundle in force: its canonical payload and what it compiles to."""
+
+    version: int
+    sha256: bytes
+    payload: bytes
+    compiled: CompiledBundle
+
+
+class RuleStore(Protocol):
+    """The rules in force, kept current by every instance."""
+
+    async def current(self) -> Rules:
+        """Raises RulesMissing."""
+
+
+class Directory(Protocol):
+    """What auth says of agencies and fonds, at most two seconds old."""
+
+    def fonds_for(self, agency: AgencyId, code: str) -> FondsId | None:
+        """The fonds with this code that the agency may submit for, today."""
+
+    def agency_has_code(self, agency: AgencyId, code: str) -> bool: ...
+
+    def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
+        """The agency itself and every predecessor whose packages it may follow."""
+
+    def officer_key(self, kid: str) -> tuple[str, object] | None:
+        """The officer who holds a rule-signing key, and that key."""
+
+
+class World(Protocol):
+    """Time and chance."""
+
+    def now(self) -> datetime: ...
+
+    def new_id(self) -> UUID:
+        """A UUIDv7."""
+
+    def random(self, size: int) -> bytes: ...
+
+
+class Receipts(Protocol):
+    """Builds receipts from the log."""
+
+    async def receipt(self, event: UUID) -> bytes | None:
+        """The receipt's bytes, or None while its leaf is not covered by a checkpoint."""

@@ -1,0 +1,75 @@
+"""Read a component's bytes under catalog's grant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from services.ingest.domain.states import READABLE
+from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.ports import ComponentRow, Keys, Ledger, Nonce, Vault
+from services.kernel.canonical import canonical
+from services.kernel.identifiers import ClientId, ComponentId
+from services.kernel.refusals.packages import ComponentUnknown, RangeUnsatisfiable
+from services.kernel.secrecy import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An opened component: `bytes start … end - 1` of it come from `body`."""
+
+    component: ComponentRow
+    start: int
+    end: int
+    body: AsyncIterator[bytes]
+
+
+async def read_component(
+    component_id: ComponentId,
+    reader: ClientId,
+    grant: Nonce,
+    span: tuple[int | None, int | None] | None,
+    *,
+    plans: PlanSource,
+    ledger: Ledger,
+    vault: Vault,
+    keys: Keys,
+) -> Reading:
+    """Use a verified grant once and open the component, or a range of it.
+
+    `span` is (first, last) as in a Range header: (None, n) means the last n bytes, (n, None) from n on. Holds and
+    erasure are looked up now, in ingest's own rows, whatever catalog believed when it gave the grant. The reading of a
+    labelled document is journaled in the transaction that uses the grant up.
+
+    Raises:
+        ComponentUnknown: none, held, erased or not sealed: one answer for all.
+        RequestReplayed: the grant was used.
+        RangeUnsatisfiable: the range lies outside the component.
+    """
+    async with ledger.transaction() as books:
+        await books.claim(grant)
+        place = await books.place(component_id)
+        if place is None or place.held or place.erased or place.origin.state not in READABLE:
+            raise ComponentUnknown
+        start, end = _resolve(span, place.component.size)
+        plan = await plans.plan(books, place.origin.id)
+        parts = {part.number: part for part in await books.parts(place.origin.id)}
+        if place.component.level is not Level.NONE:
+            await books.journal(
+                canonical({"type": "component_read", "component": str(component_id), "client": str(reader)})
+            )
+    key = await keys.open_package_key(place.package_key)
+    return Reading(place.component, start, end, vault.read(place, plan, parts, key, start, end))
+
+
+def _resolve(span: tuple[int | None, int | None] | None, size: int) -> tuple[int, int]:
+    if span is None:
+        return 0, size
+    first, last = span
+    if first is None:
+        start, end = max(0, size - (last or 0)), size
+    else:
+        start, end = first, size if last is None else min(last + 1, size)
+    if start >= end:
+        raise RangeUnsatisfiable(length=size)
+    return start, end

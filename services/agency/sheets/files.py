@@ -24,6 +24,11 @@ class Claims:
         self._findings = findings
         self._claimed: dict[str, Cell] = {}
 
+    @property
+    def files(self) -> list[DiskFile]:
+        """Every file under the folder."""
+        return self._index.files
+
     def claim(self, cell: Cell, stated: int | None, stated_at: Cell | None) -> list[DiskFile]:
         """The files that a path cell names; `stated` is how many the row says there are."""
         if cell.uncached:

@@ -65,7 +65,7 @@ class Findings:
     def at(self, cell: Cell, code: str, /, *, rules: tuple[str, ...] = (), **facts: str | int) -> None:
         """Report `code` at a cell; `value` is the cell's own unless given."""
         facts.setdefault("value", shown(cell.value))
-        self.place(cell.sheet, cell.row, cell.column, code, rules=rules, **facts)
+        self.place(cell.sheet, cell.row or None, cell.column, code, rules=rules, **facts)
 
     def place(
         self,

@@ -99,9 +99,7 @@ def _examine(path: Path) -> None:
     with path.open("rb") as stream:
         head = stream.read(8)
     if head.startswith(b"\xd0\xcf\x11\xe0"):  # OLE: an old .xls under a new name, or an encrypted .xlsx
-        raise WorkbookError(
-            "encrypted" if path.suffix.lower() == ".xlsx" and _has_encryption(path) else "not-xlsx"
-        )
+        raise WorkbookError("encrypted" if path.suffix.lower() == ".xlsx" and _has_encryption(path) else "not-xlsx")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:

@@ -1,0 +1,149 @@
+"""Showing a push: a bar a stage on a terminal, one plain line now and then elsewhere, JSON lines for programs.
+
+Source: usability notes B2, B4.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from services.agency.cli.terminal import Terminal
+from services.agency.observing import Observer, Stage
+from services.kernel.refusals.registry import Text
+
+STAGES: Final[Mapping[Stage, Text]] = {
+    "hash": Text("băm tệp", "hashing"),
+    "upload": Text("gửi", "uploading"),
+    "server-check": Text("máy chủ kiểm tra", "server check"),
+    "receipt": Text("chờ biên nhận", "awaiting receipt"),
+    "download": Text("tải về", "fetching"),
+}
+_INTERVAL: Final = 5.0  # seconds between plain lines of one stage
+
+
+class Shown(Observer, Protocol):
+    """An observer that owns the terminal while it is open."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop showing."""
+
+
+def progress_on(terminal: Terminal) -> Shown:
+    """The right kind for this terminal."""
+    return Bars(terminal) if terminal.interactive else Lines(terminal)
+
+
+class Bars:
+    """One bar for the stage of each dossier."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.fields[label]}"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=terminal.console(terminal.err),
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, label: str, stage: Stage, total: int) -> None:
+        """Replace the dossier's bar."""
+        with self._lock:
+            if label in self._tasks:
+                self._progress.remove_task(self._tasks[label])
+            description = self._terminal.pick(STAGES[stage])
+            self._tasks[label] = self._progress.add_task(description, total=total or None, label=label)
+
+    def advance(self, label: str, stage: Stage, amount: int) -> None:
+        """Move the dossier's bar."""
+        with self._lock:
+            if label in self._tasks:
+                self._progress.advance(self._tasks[label], amount)
+
+    def say(self, code: str, text: Text) -> None:
+        """A sentence above the bars."""
+        self._progress.console.print(self._terminal.pick(text), markup=False)
+
+
+class Lines:
+    """Plain lines, at most one every few seconds in a stage; with `--json` the same as objects."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._lock = threading.Lock()
+        self._done: dict[tuple[str, Stage], int] = {}
+        self._totals: dict[tuple[str, Stage], int] = {}
+        self._said_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def stage(self, label: str, stage: Stage, total: int) -> None:
+        """Say which stage begins."""
+        with self._lock:
+            self._done[label, stage] = 0
+            self._totals[label, stage] = total
+            self._said_at = time.monotonic()
+            self._tell(label, stage)
+
+    def advance(self, label: str, stage: Stage, amount: int) -> None:
+        """Say how far it is, when it has not been said for a while or the stage is complete."""
+        with self._lock:
+            key = label, stage
+            self._done[key] = self._done.get(key, 0) + amount
+            complete = self._done[key] >= self._totals.get(key, 0)
+            if complete or time.monotonic() - self._said_at >= _INTERVAL:
+                self._said_at = time.monotonic()
+                self._tell(label, stage)
+
+    def say(self, code: str, text: Text) -> None:
+        """A sentence."""
+        self._terminal.note("notice", self._terminal.pick(text), code=code, message={"vi": text.vi, "en": text.en})
+
+    def _tell(self, label: str, stage: Stage) -> None:
+        done, total = self._done[label, stage], self._totals[label, stage]
+        measure = f" {_mib(done)}/{_mib(total)} MiB" if total else ""
+        line = f"{label}: {self._terminal.pick(STAGES[stage])}{measure}"
+        self._terminal.note("progress", line, label=label, stage=stage, done=done, total=total)
+
+
+def _mib(amount: int) -> str:
+    return f"{amount / 1048576:.1f}"

@@ -13,7 +13,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 # Offline once the environment stands.
 check: $(STAMP)
-	$(VENV)/bin/pytest tests/unit/kernel
-	@echo "Real components in this run: none (kernel only). NOT RUN: PostgreSQL, SeaweedFS, MinIO, the services."
+	$(VENV)/bin/pytest tests/unit
+	@echo "Real components in this run: none (kernel and agency tool only). NOT RUN: PostgreSQL, SeaweedFS, MinIO, the services."
 
 test: check

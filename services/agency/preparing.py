@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from services.agency.delivery import Delivery
-from services.agency.judging import judge_delivery
 from services.agency.profile_lists import vocabulary
 from services.agency.secrecy_check import withhold_secrets
 from services.agency.sheets.columns import layout as layout_named
@@ -29,6 +28,5 @@ def read_sheet(sheet: Path, files: Path, *, layout: str, today: date, fonds: str
 
 
 def prepare(delivery: Delivery, *, deployment: DeploymentProfile, today: date) -> None:
-    """Make stubs of what may not leave, then ask the kernel's own rules about everything else."""
+    """Make stubs of what may not leave this machine, and tell."""
     withhold_secrets(delivery, deployment=deployment, today=today)
-    judge_delivery(delivery, deployment=deployment, today=today)

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn
 
-import click
 import typer
 
 from services.agency.cli import check_command, push_command, read_commands, setup_commands
@@ -22,8 +21,9 @@ from services.agency.cli.context import Context
 from services.agency.cli.language import choose
 from services.agency.cli.terminal import Terminal
 from services.agency.errors import AgencyError, Exit
-from services.agency.verify import cli as verify_command
 
+# Typer carries its own click or the installed one, by version; both are reached through its names.
+_WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 _GRACE: Final = 2.0  # seconds that threads get to end after Ctrl-C
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def root(
     context.obj = Context(Terminal(language=choose(lang)), profile, config)
 
 
-for part in (setup_commands, check_command, push_command, read_commands, verify_command):
+for part in (setup_commands, check_command, push_command, read_commands):
     part.register(app)
 
 
@@ -75,12 +75,12 @@ def run(arguments: list[str]) -> int:
     except AgencyError as error:
         terminal.failed(error)
         return int(error.exit)
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        terminal.note("exit_error", f"nopluu: {error.format_message()}", code="usage", exit_code=int(Exit.USAGE))
+    except _WRONG_USAGE as error:
+        terminal.note("exit_error", f"nopluu: {error}", code="usage", exit_code=int(Exit.USAGE))
         return int(Exit.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         again = terminal.words("đã dừng; chạy lại đúng lệnh này để tiếp tục", "stopped; run the same command to go on")
         terminal.note("exit_error", again, code="interrupted", exit_code=int(Exit.INTERRUPTED))
         return int(Exit.INTERRUPTED)

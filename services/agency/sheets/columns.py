@@ -18,7 +18,7 @@ from typing import Final, Literal
 from services.agency.sheets.folding import fold
 from services.agency.sheets.workbook import Cell, Sheet
 
-LAYOUTS: Final = ("party-flat", "tt02-two-sheets", "tt05-two-sheets")
+LAYOUTS: Final = ("party-flat",)
 _SEARCHED_ROWS: Final = 40
 _ENOUGH: Final = 4  # known headings that make a row the heading row
 

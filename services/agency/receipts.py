@@ -76,8 +76,8 @@ def verify_receipt(receipt: bytes, keys: Sequence[LogKey]) -> Mapping[str, objec
     try:
         value = strict_json.parse(receipt, max_bytes=MAX_RECEIPT)
         match value:
-            case {"format": "nopluu/receipt1", "event": str(event), "salt": str(salt), "proof": str(proof), **rest} if (
-                not rest
+            case {"format": str(form), "event": str(event), "salt": str(salt), "proof": str(proof), **rest} if (
+                form == FORMAT and (not rest)
             ):
                 event_bytes, salt_bytes = unb64(event), unb64(salt)
             case _:

@@ -111,7 +111,10 @@ class Upload:
                 "Cổng vẫn báo thiếu phần sau nhiều lần gửi: tệp không khớp mã băm",
                 "The gateway still misses parts after several rounds: files do not match their digests",
             ),
-            Text("Xóa bộ nhớ băm (nopluu push --rehash) và chạy lại", "Run again with --rehash"),
+            Text(
+                "Kiểm tra ổ đĩa, xóa state.sqlite trong thư mục trạng thái rồi chạy lại",
+                "Check the disk, delete state.sqlite in the state folder and run again",
+            ),
         )
 
     def receipt(self, opened: Opened, *, patience: float) -> bytes:

@@ -1,0 +1,24 @@
+"""The committed OpenAPI documents and the register of errors are what the code says today."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.documents import FOLDER, SERVICES, documents
+
+
+@pytest.mark.parametrize("name", [*(f"{service}.json" for service in SERVICES), "errors.md"])
+def test_a_committed_document_has_not_drifted(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == documents()[name], "run: make openapi"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_operation_says_what_it_is_for_and_how_it_refuses(service: str) -> None:
+    described = json.loads((FOLDER / f"{service}.json").read_text("utf-8"))
+    assert described["openapi"].startswith("3.1")
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("summary"), f"{method} {path}"
+            assert any(code == "default" or code >= "400" for code in operation["responses"]), f"{method} {path}"

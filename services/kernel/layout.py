@@ -7,6 +7,7 @@ stands in the plan and has no segment.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class Piece:
 class Plan:
     """A frozen plan; cheap to build for 100,000 components."""
 
-    __slots__ = ("_starts", "components", "part_size", "payload_size")
+    __slots__ = ("_sealed", "_starts", "components", "part_size", "payload_size")
 
     def __init__(self, part_size: int, components: Sequence[PlannedComponent]) -> None:
         self.part_size = part_size
@@ -76,6 +77,12 @@ class Plan:
         starts = list(accumulate((component.length for component in self.components), initial=0))
         self.payload_size = starts.pop()
         self._starts = starts
+        # _sealed[n]: stored bytes of the first n components, each as one whole segment; places a segment in its object.
+        self._sealed = list(
+            accumulate(
+                (sealed_length(component.length) if component.length else 0 for component in self.components), initial=0
+            )
+        )
 
     @property
     def part_count(self) -> int:
@@ -89,34 +96,43 @@ class Plan:
 
     def segments(self, number: int) -> list[Segment]:
         """The part's segments in order. Raises IndexError where there is no such part."""
-        length = self.part_length(number)
-        start = number * self.part_size
-        end = start + length
+        end = number * self.part_size + self.part_length(number)
+        position = self._first_in(number)
         found: list[Segment] = []
-        stored = 0
-        position = bisect_right(self._starts, start) - 1
         while position < len(self.components) and self._starts[position] < end:
-            component = self.components[position]
-            first, last = self._starts[position], self._starts[position] + component.length
-            low, high = max(first, start), min(last, end)
-            if low < high:
-                size = sealed_length(high - low)
-                found.append(
-                    Segment(
-                        component=component.id,
-                        position=position,
-                        index=low // self.part_size - first // self.part_size,
-                        is_last=high == last,
-                        component_offset=low - first,
-                        part_offset=low - start,
-                        length=high - low,
-                        stored_offset=stored,
-                        stored_length=size,
-                    )
-                )
-                stored += size
+            if self.components[position].length:
+                found.append(self._segment(number, position))
             position += 1
         return found
+
+    def _first_in(self, number: int) -> int:
+        """The component that holds the part's first byte."""
+        return bisect_right(self._starts, number * self.part_size) - 1
+
+    def _segment(self, number: int, position: int) -> Segment:
+        """The segment of one component in one of the parts that hold bytes of it."""
+        component, first = self.components[position], self._starts[position]
+        start = number * self.part_size
+        low = max(first, start)
+        high = min(first + component.length, start + self.part_size)
+        return Segment(
+            component=component.id,
+            position=position,
+            index=number - first // self.part_size,
+            is_last=high == first + component.length,
+            component_offset=low - first,
+            part_offset=low - start,
+            length=high - low,
+            stored_offset=self._stored_offset(number, position),
+            stored_length=sealed_length(high - low),
+        )
+
+    def _stored_offset(self, number: int, position: int) -> int:
+        leading = self._first_in(number)
+        if leading == position:
+            return 0
+        cut = self._starts[leading] + self.components[leading].length - number * self.part_size
+        return sealed_length(cut) + self._sealed[position] - self._sealed[leading + 1]
 
     def parts_of(self, position: int) -> range:
         """The parts that hold bytes of a component; empty for an empty one."""
@@ -125,16 +141,33 @@ class Plan:
             return range(0)
         return range(start // self.part_size, (start + length - 1) // self.part_size + 1)
 
+    @property
+    def spanning(self) -> list[int]:
+        """Positions of the components that span parts: their digests cannot be checked while parts arrive."""
+        size = self.part_size
+        return [
+            position
+            for position, (start, component) in enumerate(zip(self._starts, self.components, strict=True))
+            if component.length and start // size != (start + component.length - 1) // size
+        ]
+
     def locate(self, position: int, start: int, end: int) -> list[Piece]:
-        """Where bytes `start … end - 1` of a component lie, in order."""
+        """Where bytes `start … end - 1` of a component lie, in order; what lies outside it is left out."""
+        first, length = self._starts[position], self.components[position].length
+        start, end = max(0, start), min(end, length)
         pieces: list[Piece] = []
-        for number in self.parts_of(position):
-            segment = next(entry for entry in self.segments(number) if entry.position == position)
+        if start >= end:
+            return pieces
+        for number in range((first + start) // self.part_size, (first + end - 1) // self.part_size + 1):
+            segment = self._segment(number, position)
             low = max(start, segment.component_offset)
             high = min(end, segment.component_offset + segment.length)
-            if low < high:
-                pieces.append(Piece(number, segment, low - segment.component_offset, high - segment.component_offset))
+            pieces.append(Piece(number, segment, low - segment.component_offset, high - segment.component_offset))
         return pieces
+
+    def digest(self) -> bytes:
+        """The plan's SHA-256 (32 bytes)."""
+        return hashlib.sha256(self.canonical()).digest()
 
     def canonical(self) -> bytes:
         """The bytes whose SHA-256 the receipt asserts."""

@@ -74,7 +74,8 @@ class Child:
 class Children:
     """The processes of one state folder. All calls come from one thread: a child ends with the thread that started it."""
 
-    def __init__(self, logs: Path, record: Path) -> None:
+    def __init__(self, logs: Path, record: Path, *, grace: float = GRACE) -> None:
+        self._grace = grace
         self._logs = logs
         self._record = record
         self._started: list[Child] = []
@@ -134,7 +135,7 @@ class Children:
 
     def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> list[str]:
         """End all, the last started first; returns the names of those that had to be killed."""
-        killed = [child.name for child in reversed(self._started) if not _end(child, hurry)]
+        killed = [child.name for child in reversed(self._started) if not _end(child, hurry, self._grace)]
         self._started.clear()
         self._write()
         return killed
@@ -148,7 +149,7 @@ class Children:
         left = [(str(entry["name"]), found) for entry in entries if (found := _recorded(entry)) is not None]
         for _, process in left:
             process.terminate()
-        _, alive = psutil.wait_procs([process for _, process in left], timeout=GRACE)
+        _, alive = psutil.wait_procs([process for _, process in left], timeout=self._grace)
         for process in alive:
             process.kill()
         self._record.unlink(missing_ok=True)
@@ -174,12 +175,12 @@ def tail_of(log: Path) -> str:
         return ""
 
 
-def _end(child: Child, hurry: Callable[[], bool]) -> bool:
+def _end(child: Child, hurry: Callable[[], bool], grace: float) -> bool:
     """Whether the child ended by itself when asked to."""
     if not child.running:
         return True
     child.process.terminate()
-    until = time.monotonic() + GRACE
+    until = time.monotonic() + grace
     while child.running and time.monotonic() < until and not hurry():
         time.sleep(_POLL)
     if not child.running:

@@ -35,7 +35,11 @@ class StateFolder:
         except OSError as error:
             os.close(self._lock)
             raise FolderInUse(str(self.path)) from error
-        self._remembered: dict[str, str | int] = self._read()
+        try:
+            self._remembered: dict[str, str | int] = self._read()
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     def close(self) -> None:
         """Give the lock back."""

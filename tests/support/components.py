@@ -24,8 +24,8 @@ def did_not_run(component: str, reason: str) -> None:
 def summary() -> list[str]:
     """One line for what ran, one for each thing that did not."""
     used = ", ".join(f"{component} ({what})" for component, what in sorted(_used.items()))
-    lines = [f"Real components in this run: {used or 'none'}."]
-    for component in dict.fromkeys((*_EXPECTED, *_missed)):
-        if component not in _used:
-            lines.append(f"NOT RUN: {component} ({_missed.get(component, 'no test of this run needs it')}).")
-    return lines
+    missed = (component for component in dict.fromkeys((*_EXPECTED, *_missed)) if component not in _used)
+    return [
+        f"Real components in this run: {used or 'none'}.",
+        *(f"NOT RUN: {component} ({_missed.get(component, 'no test of this run needs it')})." for component in missed),
+    ]

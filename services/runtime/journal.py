@@ -1,0 +1,97 @@
+"""Writing to the log within the transaction that an event describes, and reading back what the log made of it.
+
+The sequencer (`services.journal`) gives each committed event its leaf; a service may only call the two functions here
+that stand in the `journal` schema, and sees only events that it appended itself.
+
+Source: DESIGN 8.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kernel.identifiers import uuid7
+from services.kernel.tlog.receipts import build_receipt, tiles_for_receipt
+from services.kernel.tlog.tiles import Tile
+from services.runtime.object_store.port import ObjectMissing, ObjectStore
+
+PREFIX = "log/"
+CHECKPOINT = f"{PREFIX}checkpoint"
+
+_APPEND = text("SELECT journal.append(:id, :salt, :event)")
+_ENTRY = text('SELECT "index", salt, event FROM journal.entry(:id)')
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event that has its leaf: where it stands, its salt and its bytes."""
+
+    index: int
+    salt: bytes
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The id and the salt that an event will have: drawn early where they must be written elsewhere first."""
+
+    id: UUID
+    salt: bytes
+
+
+def ticket() -> Ticket:
+    """A fresh id (its time is when it was drawn) and a fresh salt."""
+    return Ticket(uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10)), secrets.token_bytes(32))
+
+
+async def append(connection: AsyncConnection, event: bytes, drawn: Ticket | None = None) -> UUID:
+    """Append an event in the caller's transaction; its id. Nothing is in the log before that transaction commits."""
+    drawn = drawn or ticket()
+    await connection.execute(_APPEND, {"id": drawn.id, "salt": drawn.salt, "event": event})
+    return drawn.id
+
+
+async def entry(connection: AsyncConnection, event_id: UUID) -> Entry | None:
+    """The leaf of an event; None while it has none, was erased, or was appended by another service."""
+    row = (await connection.execute(_ENTRY, {"id": event_id})).one_or_none()
+    return None if row is None else Entry(row.index, bytes(row.salt), bytes(row.event))
+
+
+async def receipt(connection: AsyncConnection, store: ObjectStore, event_id: UUID) -> bytes | None:
+    """The receipt of an event under the newest checkpoint; None while no checkpoint covers it."""
+    found = await entry(connection, event_id)
+    return None if found is None else await receipt_of(found, store)
+
+
+async def receipt_of(found: Entry, store: ObjectStore) -> bytes | None:
+    """The receipt of an entry under the newest checkpoint; None while no checkpoint covers it.
+
+    Raises:
+        ProofInvalid, NoteInvalid, TileInvalid: the log in the store does not fit the entry: an operator must look.
+    """
+    try:
+        note = (await store.get(CHECKPOINT)).decode()
+    except ObjectMissing:
+        return None
+    needed = tiles_for_receipt(found.index, note)
+    if needed is None:
+        return None
+    tiles = {tile: await read_tile(store, tile) for tile in needed}
+    return build_receipt(found.event, found.salt, found.index, note, tiles)
+
+
+async def read_tile(store: ObjectStore, tile: Tile) -> bytes:
+    """A tile's bytes; of a partial one that was removed since, the head of the full one."""
+    try:
+        return await store.get(PREFIX + tile.path)
+    except ObjectMissing:
+        if tile == tile.full:
+            raise
+        whole = await store.get(PREFIX + tile.full.path)
+        return whole[: tile.width * 32]

@@ -60,7 +60,7 @@ def sign_request(
     if not 0 < lifetime <= profile.MAX_LIFETIME:
         raise ValueError("the lifetime must be 1 to 300 seconds")
     fields = {name.lower(): value for name, value in headers.items()}
-    covered = profile.COMPONENTS
+    covered: tuple[str, ...] = profile.COMPONENTS
     if content is not None:
         fields["content-length"] = str(content.length)
         fields["content-digest"] = content_digest(content.sha256)

@@ -1,0 +1,1 @@
+"""The history of the database's schemas, one linear line for all services."""

@@ -280,14 +280,6 @@ class ContentLengthMismatch(Refusal):
     retryable = True
 
 
-class ContentTooLarge(Refusal):
-    code = "content-too-large"
-    status = 413
-    title = Text("Nội dung quá lớn", "The content is too large")
-    detail = Text("Địa chỉ này nhận tối đa {limit} byte.", "This address takes at most {limit} bytes.")
-    fix = Text("Chia nhỏ nội dung theo tài liệu API.", "Split the content as the API documents say.")
-
-
 # --- the access token ------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,118 @@
+"""This service's copy of auth's facts, at most two seconds old.
+
+Revocation is "at once" because every request asks this copy, and a copy that cannot be renewed answers nothing at all.
+
+Source: DESIGN 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from services.kernel import strict_json
+from services.kernel.identifiers import ClientId
+from services.kernel.records import RegistryState
+from services.kernel.refusals.platform import RegistryStale
+from services.runtime.service_client import Answer, CallFailed
+
+MAX_AGE: Final = 2.0  # seconds
+INTERVAL: Final = 1.0  # seconds between the beginnings of two polls
+_RETRY: Final = 0.2  # seconds after a failed poll
+_MAX_PAGE: Final = 16 * 1024 * 1024  # bytes
+
+_log = structlog.get_logger(__name__)
+
+
+class Calls(Protocol):
+    """Signed requests to another service."""
+
+    async def request(
+        self, method: str, url: str, *, body: bytes | None = None, content_type: str | None = None
+    ) -> Answer:
+        """Raises CallFailed where the other service cannot be reached."""
+
+
+class Registry:
+    """Folds auth's facts. Give `run` a task of its own; requests read `state`."""
+
+    def __init__(self, calls: Calls, auth_origin: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._calls = calls
+        self._address = f"{auth_origin}/v1/registry/facts"
+        self._monotonic = monotonic
+        self._state = RegistryState()
+        self._as_of: float | None = None
+
+    @property
+    def state(self) -> RegistryState:
+        """The folded facts; do not keep it, ask again.
+
+        Raises:
+            RegistryStale: the last complete poll began more than two seconds ago.
+        """
+        if self._as_of is None or self._monotonic() - self._as_of > MAX_AGE:
+            raise RegistryStale(retry_after=1)
+        return self._state
+
+    async def is_revoked(self, kid: str, client: ClientId) -> bool:
+        """Whether the key or its client may no longer be used (see `request_verifier.Revocations`)."""
+        return self.state.is_revoked(kid, client)
+
+    async def ready(self) -> None:
+        """Return where the copy is fresh.
+
+        Raises:
+            RegistryStale
+        """
+        _ = self.state
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until `stop`; failures are logged when they begin and when they end, and otherwise only age the copy."""
+        failing = False
+        while not stop.is_set():
+            begun = self._monotonic()
+            try:
+                await self.poll()
+                pause = max(0.0, begun + INTERVAL - self._monotonic())
+                if failing:
+                    _log.info("registry_feed_recovered")
+                failing = False
+            except (CallFailed, ValueError) as error:
+                if not failing:
+                    _log.warning("registry_feed_failed", error=type(error).__name__)
+                failing = True
+                pause = _RETRY
+            try:
+                await asyncio.wait_for(stop.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def poll(self) -> None:
+        """Fetch everything that is new, page by page.
+
+        Raises:
+            CallFailed: auth is away or refuses.
+            ValueError: auth answers what its own contract rules out.
+        """
+        begun = self._monotonic()
+        while True:
+            answer = await self._calls.request("GET", f"{self._address}?after={self._state.position}")
+            if answer.status != 200:
+                raise CallFailed(f"status {answer.status}")
+            match strict_json.parse(answer.body, max_bytes=_MAX_PAGE):
+                case {"facts": list(facts), "last": int(last)}:
+                    if last < self._state.position:  # auth was restored to an earlier point: its word counts
+                        self._state = RegistryState()
+                        continue
+                    self._state.apply(facts)
+                    if self._state.position >= last:
+                        self._as_of = begun
+                        return
+                    if not facts:
+                        raise ValueError("a page without facts before the last one")
+                case _:
+                    raise ValueError("not a page of facts")

@@ -1,0 +1,164 @@
+"""The door of every service: a request with a token passes only if its signature, token and nonce hold.
+
+A pure ASGI layer outside FastAPI, because a part must be refused when its head arrives, before a byte of its body is
+read. Order: signature and token (`RequestVerifier`) → nonce, in a committed transaction → body, hashed while it is read
+→ the route. Scopes are the routes' own (`require`).
+
+A refused request whose client waits for `100 Continue` never gets it and never uploads a byte; from any other the body
+is read and forgotten first, so that a client which sends before it reads still learns why.
+
+Source: DESIGN 5.3, 6; security register "Request signing" (order, checks).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
+from typing import Final
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.kernel.refusals import Refusal
+from services.kernel.refusals.identity import ContentDigestMismatch, ContentLengthMismatch
+from services.kernel.refusals.platform import BodyTooLarge
+from services.kernel.signing import profile
+from services.kernel.signing.targets import target_uri
+from services.runtime import nonces
+from services.runtime.callers import STATE_KEY, Caller, caller, require
+from services.runtime.database import transaction
+from services.runtime.problems import drain, send_problem
+from services.runtime.request_verifier import RequestVerifier, Revocations
+
+__all__ = [
+    "Caller", "RequestVerifier", "Revocations", "RouteKind", "SignedRequests", "caller", "checked_body", "require",
+]  # fmt: skip
+
+_MIB: Final = 1024 * 1024
+_LONGEST_DRAIN: Final = 64 * _MIB + 4096  # bytes: the largest body any route takes
+_ON_401: Final = (
+    (b"accept-signature", profile.ACCEPT_SIGNATURE.encode("ascii")),
+    (b"www-authenticate", b'Bearer error="invalid_token"'),
+)
+
+
+class RouteKind(StrEnum):
+    """How far the door goes with a request."""
+
+    PUBLIC = "public"  # untouched: no signature is asked for
+    BUFFERED = "buffered"  # nonce claimed; body read, checked and handed on whole
+    STREAMED = "streamed"  # nonce claimed; the route reads and checks the body (`checked_body`)
+    DEFERRED = "deferred"  # neither: the use case claims the nonce in its own first transaction
+
+
+class SignedRequests:
+    """See the module. `kind` tells a route's kind from method and path, as the router sees them; `origin` is ours."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        verifier: RequestVerifier,
+        engine: AsyncEngine,
+        origin: str,
+        kind: Callable[[str, str], RouteKind],
+        max_body: int = _MIB,
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._engine = engine
+        self._origin = origin
+        self._kind = kind
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        kind = self._kind(scope["method"], scope["path"])
+        if kind is RouteKind.PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        unread = True
+        try:
+            sender = await self._verify(scope)
+            if kind is RouteKind.BUFFERED and (sender.content_length or 0) > self._max_body:
+                raise BodyTooLarge(limit=self._max_body)
+            if kind is not RouteKind.DEFERRED:
+                async with transaction(self._engine) as connection:
+                    await nonces.claim(connection, sender.nonce)
+            if kind is RouteKind.BUFFERED:
+                unread = False
+                receive = _replay(await _read(_chunks(receive), sender, self._max_body), receive)
+        except Refusal as refusal:
+            await self._refuse(scope, receive, send, refusal, unread=unread)
+            return
+        scope.setdefault("state", {})[STATE_KEY] = sender
+        await self._app(scope, receive, send)
+
+    async def _verify(self, scope: Scope) -> Caller:
+        address = target_uri(self._origin, scope["raw_path"], scope["query_string"])
+        return await self._verifier.verify(scope["method"], address, scope["headers"])
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, refusal: Refusal, *, unread: bool) -> None:
+        headers = list(_ON_401) if refusal.status == 401 else []
+        if unread:
+            if _waits_to_send(scope):
+                headers.append((b"connection", b"close"))  # the announced body will not come, or will be no request
+            else:
+                await drain(receive, _LONGEST_DRAIN)
+        await send_problem(scope, send, refusal, headers=headers)
+
+
+async def checked_body(request: Request, sender: Caller, *, max_bytes: int) -> bytes:
+    """The whole body of a STREAMED request, proved to be what was signed.
+
+    Raises:
+        BodyTooLarge: the signed length is beyond the limit; nothing was read.
+        ContentLengthMismatch, ContentDigestMismatch: it is not the body that was signed.
+    """
+    return await _read(request.stream(), sender, max_bytes)
+
+
+async def _read(chunks: AsyncIterator[bytes], sender: Caller, limit: int) -> bytes:
+    stated = sender.content_length or 0
+    if stated > limit:
+        raise BodyTooLarge(limit=limit)
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > stated:
+            raise ContentLengthMismatch(stated=stated, received=len(body))
+    if len(body) != stated:
+        raise ContentLengthMismatch(stated=stated, received=len(body))
+    if sender.content_sha256 is not None and hashlib.sha256(body).digest() != sender.content_sha256:
+        raise ContentDigestMismatch
+    return bytes(body)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """The body as it comes; ends early where the client goes away."""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        if chunk := message.get("body", b""):
+            yield chunk
+        if not message.get("more_body", False):
+            return
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once, then what the connection says."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return receive_again
+
+
+def _waits_to_send(scope: Scope) -> bool:
+    return any(name == b"expect" and value.strip().lower() == b"100-continue" for name, value in scope["headers"])

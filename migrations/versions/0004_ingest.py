@@ -44,13 +44,17 @@ CREATE TABLE ingest.package (
     verdicts jsonb NOT NULL,
     not_planned jsonb NOT NULL,
     warnings jsonb NOT NULL,
-    CHECK (stored_parts BETWEEN 0 AND part_count),
-    CHECK ((state = 'refused') = (manifest_sha256 IS NULL))
+    levels jsonb NOT NULL,
+    CONSTRAINT package_parts CHECK (stored_parts BETWEEN 0 AND part_count),
+    CONSTRAINT package_refused CHECK ((state = 'refused') = (manifest_sha256 IS NULL))
 );
 CREATE UNIQUE INDEX package_live_manifest ON ingest.package (agency, manifest_sha256)
     WHERE state IN ('declared', 'receiving', 'verifying', 'sealed', 'inspected', 'accepted', 'quarantined');
-CREATE INDEX package_chain_version ON ingest.package (chain, version);
+CREATE UNIQUE INDEX package_chain_version ON ingest.package (chain, version)
+    WHERE state IN ('declared', 'receiving', 'verifying', 'sealed', 'inspected', 'accepted', 'quarantined', 'returned');
 CREATE INDEX package_agency_id ON ingest.package (agency, id);
+CREATE INDEX package_manifest ON ingest.package (manifest_sha256);
+CREATE INDEX package_open ON ingest.package (agency) WHERE state IN ('declared', 'receiving');
 CREATE INDEX package_expiry ON ingest.package (expires_at) WHERE state IN ('declared', 'receiving');
 
 CREATE TABLE ingest.package_document (
@@ -107,10 +111,10 @@ CREATE TABLE ingest.attempt (
     part integer NOT NULL,
     sha256 bytea NOT NULL,
     opened_at timestamptz NOT NULL,
-    closed_at timestamptz,
-    won boolean
+    lost boolean NOT NULL DEFAULT false
 );
-CREATE INDEX attempt_to_reap ON ingest.attempt (opened_at) WHERE won IS NOT true;
+CREATE INDEX attempt_opened ON ingest.attempt (opened_at);
+CREATE INDEX attempt_lost ON ingest.attempt (opened_at) WHERE lost;
 
 CREATE TABLE ingest.finding (
     id bigserial PRIMARY KEY,
@@ -118,7 +122,8 @@ CREATE TABLE ingest.finding (
     pointer text NOT NULL,
     code text NOT NULL,
     vi text NOT NULL,
-    en text NOT NULL
+    en text NOT NULL,
+    found_at timestamptz NOT NULL
 );
 CREATE INDEX finding_package ON ingest.finding (package);
 

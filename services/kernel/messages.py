@@ -72,7 +72,13 @@ class PackageSealed:
         """Raises MessageInvalid."""
         try:
             match strict_json.parse(data, max_bytes=MAX_MESSAGE):
-                case {"format": "nopluu/message1", "type": "package_sealed", "id": str(id_), "at": str(at), "body": dict(body)}:
+                case {
+                    "format": "nopluu/message1",
+                    "type": "package_sealed",
+                    "id": str(id_),
+                    "at": str(at),
+                    "body": dict(body),
+                }:
                     supersedes = body["supersedes"]
                     return cls(
                         id=UUID(id_),
@@ -167,9 +173,7 @@ class Grant:
                     "expires_at": str(expires_at),
                     "jti": str(jti),
                 }:
-                    return cls(
-                        ClientId(UUID(subject)), ComponentId(UUID(component)), parse_rfc3339(expires_at), jti
-                    )
+                    return cls(ClientId(UUID(subject)), ComponentId(UUID(component)), parse_rfc3339(expires_at), jti)
                 case _:
                     raise GrantBroken("form")
         except (ValueError, InvalidSignature) as error:

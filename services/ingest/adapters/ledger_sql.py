@@ -8,7 +8,22 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Integer,
+    Row,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,10 +34,16 @@ from services.ingest.usecases.ports import (
     Attempt,
     ComponentPlace,
     ComponentRow,
+    Declaration,
+    Finding,
     Judged,
+    LogTicket,
     Nonce,
     PackageDescription,
     PackageKey,
+    PlannedKey,
+    PublishedRules,
+    RefusedPackage,
     Submitter,
     Verdict,
 )
@@ -62,12 +83,35 @@ class SqlBooks:
         self._tasks = tasks
 
     async def claim(self, nonce: Nonce) -> None:
+        if not isinstance(nonce, nonces.Nonce):
+            raise TypeError("not a nonce of a verified request")
         await nonces.claim(self._connection, nonce)
+
+    async def keep_nonces(self, today: date) -> None:
+        await nonces.keep_partitions(self._connection, today)
 
     async def package(self, package: PackageId, *, lock: bool = False) -> Package | None:
         query = select(*_PACKAGE).where(t.package.c.id == package, t.package.c.state != State.REFUSED.value)
         row = (await self._connection.execute(query.with_for_update() if lock else query)).one_or_none()
         return None if row is None else _package(row)
+
+    async def refused(self, package: PackageId) -> RefusedPackage | None:
+        columns = t.package.c
+        query = select(columns.id, columns.agency, columns.declared_at, columns.rules_sha256, columns.verdicts).where(
+            columns.id == package, columns.state == State.REFUSED.value
+        )
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        verdicts = tuple(_verdict(entry) for entry in row.verdicts)
+        return RefusedPackage(
+            PackageId(row.id), AgencyId(row.agency), row.declared_at, bytes(row.rules_sha256), verdicts
+        )
+
+    async def open_packages(self, agency: AgencyId) -> int:
+        columns = t.package.c
+        query = select(func.count()).where(columns.agency == agency, columns.state.in_(t.OPEN_STATES))
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def live_package(self, agency: AgencyId, manifest_sha256: bytes) -> Package | None:
         query = select(*_PACKAGE).where(
@@ -97,17 +141,30 @@ class SqlBooks:
         columns = t.package.c
         row = (
             await self._connection.execute(
-                select(columns.verdicts, columns.not_planned, columns.warnings).where(columns.id == package)
+                select(columns.verdicts, columns.not_planned, columns.warnings, columns.levels).where(
+                    columns.id == package
+                )
             )
         ).one()
         return PackageDescription(
             tuple(_verdict(entry) for entry in row.verdicts),
             tuple((pointer, reason) for pointer, reason in row.not_planned),
             tuple((pointer, code, vi, en) for pointer, code, vi, en in row.warnings),
+            tuple((document, Level(level)) for document, level in row.levels),
         )
 
     async def manifest(self, package: PackageId) -> bytes:
         return await self._document(t.package_document.c.manifest, package)
+
+    async def manifest_with_digest(self, sha256: bytes) -> bytes | None:
+        query = (
+            select(t.package_document.c.manifest)
+            .join(t.package, t.package.c.id == t.package_document.c.package)
+            .where(t.package.c.manifest_sha256 == sha256)
+            .limit(1)
+        )
+        found = (await self._connection.execute(query)).scalar_one_or_none()
+        return None if found is None else bytes(found)
 
     async def plan(self, package: PackageId) -> bytes:
         return await self._document(t.package_document.c.plan, package)
@@ -152,6 +209,7 @@ class SqlBooks:
                 verdicts=[_verdict_json(verdict) for verdict in description.verdicts],
                 not_planned=[list(entry) for entry in description.not_planned],
                 warnings=[list(entry) for entry in description.warnings],
+                levels=[[document, int(level)] for document, level in description.levels],
             )
             .on_conflict_do_nothing()
             .returning(t.package.c.id)
@@ -163,9 +221,7 @@ class SqlBooks:
         )
         for key in keys:
             await self._connection.execute(
-                insert(t.package_key).values(
-                    package=package.id, level=int(key.level), kek=key.kek, wrapped=key.wrapped
-                )
+                insert(t.package_key).values(package=package.id, level=int(key.level), kek=key.kek, wrapped=key.wrapped)
             )
         await self._copy(package.id, components)
         return True
@@ -196,6 +252,16 @@ class SqlBooks:
                     )
                 )
 
+    async def replan(self, package: Package, plan: bytes) -> None:
+        await self._connection.execute(
+            update(t.package)
+            .where(t.package.c.id == package.id)
+            .values(part_size=package.part_size, part_count=package.part_count, plan_sha256=package.plan_sha256)
+        )
+        await self._connection.execute(
+            update(t.package_document).where(t.package_document.c.package == package.id).values(plan=plan)
+        )
+
     async def refuse(
         self, package: PackageId, submitter: Submitter, *, at: datetime, salt: bytes, salted: bytes, judged: Judged
     ) -> None:
@@ -220,28 +286,30 @@ class SqlBooks:
                 verdicts=[_verdict_json(verdict) for verdict in judged.verdicts],
                 not_planned=[],
                 warnings=[],
+                levels=[],
             )
         )
 
     async def latest_of_chain(self, chain: PackageId) -> Package | None:
         query = (
             select(*_PACKAGE)
-            .where(t.package.c.chain == chain, t.package.c.state.in_((*t.LIVE_STATES, State.RETURNED.value)))
+            .where(t.package.c.chain == chain, t.package.c.state.in_(t.CHAIN_STATES))
             .order_by(t.package.c.version.desc())
             .limit(1)
         )
         row = (await self._connection.execute(query)).one_or_none()
         return None if row is None else _package(row)
 
-    async def components(
-        self, package: PackageId, *, first: int | None = None, last: int | None = None
-    ) -> list[ComponentRow]:
-        query = select(*_COMPONENT).where(t.component.c.package == package)
-        if first is None:
-            query = query.order_by(t.component.c.position)
-        else:
-            query = query.where(t.component.c.plan_position.between(first, last)).order_by(t.component.c.plan_position)
+    async def components(self, package: PackageId) -> list[ComponentRow]:
+        query = select(*_COMPONENT).where(t.component.c.package == package).order_by(t.component.c.position)
         return [_component(row) for row in await self._connection.execute(query)]
+
+    async def planned_keys(self, package: PackageId, first: int, last: int) -> list[PlannedKey]:
+        rows = await self._connection.execute(_PLANNED_KEYS, {"package": package, "first": first, "last": last})
+        return [
+            PlannedKey(position, KeyId(key_id), wrapped_key, _LEVELS[level], size, sha256)
+            for position, key_id, wrapped_key, level, size, sha256 in rows
+        ]
 
     async def package_keys(self, package: PackageId) -> list[PackageKey]:
         query = select(t.package_key).where(t.package_key.c.package == package).order_by(t.package_key.c.level)
@@ -256,21 +324,19 @@ class SqlBooks:
         origin = await self.package(PackageId(row.origin))
         if origin is None:
             return None
-        query = select(t.package_key).where(
-            t.package_key.c.package == row.origin, t.package_key.c.level == row.level
-        )
+        query = select(t.package_key).where(t.package_key.c.package == row.origin, t.package_key.c.level == row.level)
         key = (await self._connection.execute(query)).one()
-        return ComponentPlace(
-            _component(row), origin, _package_key(key), held=row.held, erased=row.wrapped_key is None
-        )
+        return ComponentPlace(_component(row), origin, _package_key(key), held=row.held, erased=row.wrapped_key is None)
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None:
         query = select(t.part).where(t.part.c.package == package, t.part.c.number == number)
         row = (await self._connection.execute(query)).one_or_none()
         return None if row is None else _part(row)
 
-    async def parts(self, package: PackageId) -> list[StoredPart]:
-        query = select(t.part).where(t.part.c.package == package).order_by(t.part.c.number)
+    async def parts(self, package: PackageId, first: int = 0, last: int | None = None) -> list[StoredPart]:
+        query = select(t.part).where(t.part.c.package == package, t.part.c.number >= first).order_by(t.part.c.number)
+        if last is not None:
+            query = query.where(t.part.c.number <= last)
         return [_part(row) for row in await self._connection.execute(query)]
 
     async def part_numbers(self, package: PackageId) -> list[int]:
@@ -288,10 +354,16 @@ class SqlBooks:
             )
         )
 
-    async def close_attempt(self, attempt: AttemptId, *, won: bool, at: datetime) -> None:
-        await self._connection.execute(
-            update(t.attempt).where(t.attempt.c.id == attempt).values(won=won, closed_at=at)
-        )
+    async def win_attempt(self, attempt: AttemptId) -> bool:
+        won = delete(t.attempt).where(t.attempt.c.id == attempt, ~t.attempt.c.lost)
+        return (await self._connection.execute(won)).rowcount == 1
+
+    async def lose_attempt(self, attempt: AttemptId) -> None:
+        await self._connection.execute(update(t.attempt).where(t.attempt.c.id == attempt).values(lost=True))
+
+    async def has_attempts(self, package: PackageId) -> bool:
+        query = select(literal(1)).where(t.attempt.c.package == package).limit(1)
+        return (await self._connection.execute(query)).one_or_none() is not None
 
     async def record_part(self, package: PackageId, part: StoredPart) -> None:
         await self._connection.execute(
@@ -308,14 +380,16 @@ class SqlBooks:
             )
         )
 
-    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int]) -> None:
-        withdrawn = (
-            delete(t.part)
-            .where(t.part.c.package == package, t.part.c.number.in_(numbers))
-            .returning(t.part.c.attempt)
-        )
-        attempts = list((await self._connection.execute(withdrawn)).scalars())
-        await self._connection.execute(update(t.attempt).where(t.attempt.c.id.in_(attempts)).values(won=False))
+    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int] | None = None) -> int:
+        withdrawn = delete(t.part).where(t.part.c.package == package)
+        if numbers is not None:  # one array, for a statement takes no more than 65,535 parameters
+            chosen = bindparam("numbers", list(numbers), type_=ARRAY(Integer))
+            withdrawn = withdrawn.where(t.part.c.number == any_(chosen))
+        gone = withdrawn.returning(
+            t.part.c.attempt, t.part.c.package, t.part.c.number, t.part.c.sha256, t.part.c.stored_at, literal(True)
+        ).cte("gone")
+        lost = insert(t.attempt).from_select(["id", "package", "part", "sha256", "opened_at", "lost"], select(gone))
+        return (await self._connection.execute(lost)).rowcount
 
     async def set_state(
         self,
@@ -327,21 +401,17 @@ class SqlBooks:
         sealed_at: datetime | None = None,
         seal_event: UUID | None = None,
     ) -> None:
-        values: dict[str, object] = {"state": state.value}
-        for name, value in (
-            ("stored_parts", stored_parts),
-            ("expires_at", expires_at),
-            ("sealed_at", sealed_at),
-            ("seal_event", seal_event),
-        ):
-            if value is not None:
-                values[name] = value
+        changed = {
+            "stored_parts": stored_parts,
+            "expires_at": expires_at,
+            "sealed_at": sealed_at,
+            "seal_event": seal_event,
+        }
+        values = {"state": state.value} | {name: value for name, value in changed.items() if value is not None}
         await self._connection.execute(update(t.package).where(t.package.c.id == package).values(values))
 
     async def checked_components(self, package: PackageId) -> set[ComponentId]:
-        query = select(t.component.c.id).where(
-            t.component.c.package == package, t.component.c.checked_at.is_not(None)
-        )
+        query = select(t.component.c.id).where(t.component.c.package == package, t.component.c.checked_at.is_not(None))
         return {ComponentId(found) for found in (await self._connection.execute(query)).scalars()}
 
     async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None:
@@ -351,25 +421,41 @@ class SqlBooks:
             .values(checked_at=at)
         )
 
-    async def add_finding(self, package: PackageId, pointer: str, code: str, vi: str, en: str) -> None:
+    async def unmark_checked(self, package: PackageId, components: Sequence[ComponentId]) -> None:
+        chosen = bindparam("components", list(components), type_=ARRAY(Uuid))
         await self._connection.execute(
-            insert(t.finding).values(package=package, pointer=pointer, code=code, vi=vi, en=en)
+            update(t.component)
+            .where(t.component.c.package == package, t.component.c.id == any_(chosen))
+            .values(checked_at=None)
         )
 
-    async def findings(self, package: PackageId) -> list[tuple[str, str, str, str]]:
-        columns = t.finding.c
-        query = (
-            select(columns.pointer, columns.code, columns.vi, columns.en)
-            .where(columns.package == package)
-            .order_by(columns.id)
+    async def add_finding(self, package: PackageId, finding: Finding) -> None:
+        await self._connection.execute(
+            insert(t.finding).values(
+                package=package,
+                pointer=finding.pointer,
+                code=finding.code,
+                vi=finding.vi,
+                en=finding.en,
+                found_at=finding.at,
+            )
         )
-        return [(row.pointer, row.code, row.vi, row.en) for row in await self._connection.execute(query)]
 
-    async def stale_attempts(self, before: datetime, limit: int) -> list[Attempt]:
+    async def findings(self, package: PackageId) -> list[Finding]:
+        query = select(t.finding).where(t.finding.c.package == package).order_by(t.finding.c.id)
+        return [
+            Finding(row.pointer, row.code, row.vi, row.en, row.found_at)
+            for row in await self._connection.execute(query)
+        ]
+
+    async def lost_attempts(self, before: datetime, limit: int) -> list[Attempt]:
         columns = t.attempt.c
+        await self._connection.execute(
+            update(t.attempt).where(columns.opened_at < before, ~columns.lost).values(lost=True)
+        )
         query = (
             select(columns.id, columns.package, columns.part, columns.opened_at)
-            .where(or_(columns.won.is_(False), and_(columns.won.is_(None), columns.opened_at < before)))
+            .where(columns.lost)
             .order_by(columns.opened_at)
             .limit(limit)
         )
@@ -383,15 +469,12 @@ class SqlBooks:
 
     async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]:
         columns = t.package.c
-        query = (
-            select(columns.id)
-            .where(columns.state.in_(("declared", "receiving")), columns.expires_at < now)
-            .limit(limit)
-        )
+        query = select(columns.id).where(columns.state.in_(t.OPEN_STATES), columns.expires_at < now).limit(limit)
         return [PackageId(found) for found in (await self._connection.execute(query)).scalars()]
 
-    async def journal(self, event: bytes) -> UUID:
-        return await journal.append(self._connection, event)
+    async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
+        drawn = None if ticket is None else journal.Ticket(ticket.id, ticket.salt)
+        return await journal.append(self._connection, event, drawn)
 
     async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
         await self._connection.execute(
@@ -411,31 +494,34 @@ class SqlBooks:
     async def wake_completion(self, package: PackageId) -> None:
         await self._tasks.defer(self._connection, "complete_package", package=str(package))
 
-    async def rule_bundle(self) -> tuple[int, bytes] | None:
+    async def rules_in_force(self, day: date) -> PublishedRules | None:
         columns = t.rule_bundle.c
-        query = select(columns.version, columns.envelope).order_by(columns.version.desc()).limit(1)
+        query = select(t.rule_bundle).where(columns.effective_from <= day).order_by(columns.version.desc()).limit(1)
         row = (await self._connection.execute(query)).one_or_none()
-        return None if row is None else (row.version, bytes(row.envelope))
+        if row is None:
+            return None
+        return PublishedRules(row.version, bytes(row.sha256), bytes(row.envelope), row.effective_from, row.published_at)
 
-    async def add_rule_bundle(
-        self, version: int, sha256: bytes, envelope: bytes, effective_from: date, at: datetime, by: ClientId
-    ) -> None:
+    async def newest_rules_version(self) -> int:
+        await self._connection.execute(_RULES_LOCK)
+        query = select(func.coalesce(func.max(t.rule_bundle.c.version), 0))
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def add_rules(self, rules: PublishedRules, by: ClientId) -> None:
         await self._connection.execute(
             insert(t.rule_bundle).values(
-                version=version,
-                sha256=sha256,
-                envelope=envelope,
-                effective_from=effective_from,
-                published_at=at,
+                version=rules.version,
+                sha256=rules.sha256,
+                envelope=rules.envelope,
+                effective_from=rules.effective_from,
+                published_at=rules.published_at,
                 published_by=by,
             )
         )
 
     async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None:
         await self._connection.execute(
-            insert(t.declaration).values(
-                id=declaration, agency=submitter.agency, client=submitter.client, seen_at=at
-            )
+            insert(t.declaration).values(id=declaration, agency=submitter.agency, client=submitter.client, seen_at=at)
         )
 
     async def touch_declaration(self, declaration: PackageId, at: datetime) -> None:
@@ -451,17 +537,23 @@ class SqlBooks:
                 update(t.declaration).where(t.declaration.c.id == declaration).values(outcome=dict(outcome))
             )
 
-    async def declaration(
-        self, declaration: PackageId
-    ) -> tuple[AgencyId, datetime, Mapping[str, object] | None] | None:
+    async def declaration(self, declaration: PackageId) -> Declaration | None:
         columns = t.declaration.c
         query = select(columns.agency, columns.seen_at, columns.outcome).where(columns.id == declaration)
         row = (await self._connection.execute(query)).one_or_none()
-        return None if row is None else (AgencyId(row.agency), row.seen_at, row.outcome)
+        return None if row is None else Declaration(AgencyId(row.agency), row.seen_at, row.outcome)
 
     async def forget_declarations(self, before: datetime) -> None:
         await self._connection.execute(delete(t.declaration).where(t.declaration.c.seen_at < before))
 
+
+_LEVELS = tuple(Level)
+# Read for every part, with up to thousands of rows: plain tuples, no row objects built column by column.
+_PLANNED_KEYS = text(
+    "SELECT plan_position, key_id, wrapped_key, level, size, sha256 FROM ingest.component"
+    " WHERE package = :package AND plan_position BETWEEN :first AND :last ORDER BY plan_position"
+)
+_RULES_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('ingest.rule_bundle'))")
 
 _PACKAGE = [
     t.package.c[name]

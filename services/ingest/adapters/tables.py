@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -27,7 +28,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData(schema="ingest")
 
-LIVE_STATES = ("declared", "receiving", "verifying", "sealed", "inspected", "accepted", "quarantined")
+OPEN_STATES = ("declared", "receiving")
+LIVE_STATES = (*OPEN_STATES, "verifying", "sealed", "inspected", "accepted", "quarantined")
+CHAIN_STATES = (*LIVE_STATES, "returned")
 
 package = Table(
     "package",
@@ -59,6 +62,9 @@ package = Table(
     Column("verdicts", JSONB, nullable=False),
     Column("not_planned", JSONB, nullable=False),
     Column("warnings", JSONB, nullable=False),
+    Column("levels", JSONB, nullable=False),
+    CheckConstraint("stored_parts BETWEEN 0 AND part_count", name="package_parts"),
+    CheckConstraint("(state = 'refused') = (manifest_sha256 IS NULL)", name="package_refused"),
     Index(
         "package_live_manifest",
         "agency",
@@ -66,9 +72,18 @@ package = Table(
         unique=True,
         postgresql_where=text(f"state in {LIVE_STATES}"),
     ),
-    Index("package_chain_version", "chain", "version"),
+    # Of one version of a dossier there is at most one successor.
+    Index(
+        "package_chain_version",
+        "chain",
+        "version",
+        unique=True,
+        postgresql_where=text(f"state in {CHAIN_STATES}"),
+    ),
     Index("package_agency_id", "agency", "id"),
-    Index("package_expiry", "expires_at", postgresql_where=text("state in ('declared', 'receiving')")),
+    Index("package_manifest", "manifest_sha256"),
+    Index("package_expiry", "expires_at", postgresql_where=text(f"state in {OPEN_STATES}")),
+    Index("package_open", "agency", postgresql_where=text(f"state in {OPEN_STATES}")),
 )
 
 package_document = Table(
@@ -133,10 +148,11 @@ attempt = Table(
     Column("part", Integer, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     Column("opened_at", DateTime(timezone=True), nullable=False),
-    Column("closed_at", DateTime(timezone=True)),
-    Column("won", Boolean),
-    Index("attempt_to_reap", "opened_at", postgresql_where=text("won is not true")),
+    Column("lost", Boolean, nullable=False, server_default=text("false")),
+    Index("attempt_opened", "opened_at"),
+    Index("attempt_lost", "opened_at", postgresql_where=text("lost")),
 )
+"""Only attempts whose object no part row names: those under way, and lost ones until they are reaped."""
 
 finding = Table(
     "finding",
@@ -147,6 +163,7 @@ finding = Table(
     Column("code", Text, nullable=False),
     Column("vi", Text, nullable=False),
     Column("en", Text, nullable=False),
+    Column("found_at", DateTime(timezone=True), nullable=False),
     Index("finding_package", "package"),
 )
 

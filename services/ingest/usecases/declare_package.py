@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from services.ingest.domain.package import UPLOAD_WINDOW, Package
 from services.ingest.domain.states import ENDED, State
+from services.ingest.usecases.plans import parsed_plan
 from services.ingest.usecases.ports import (
     Books,
     ComponentRow,
@@ -20,14 +22,18 @@ from services.ingest.usecases.ports import (
     Ledger,
     PackageDescription,
     PackageKey,
+    RefusedPackage,
     RuleStore,
     Submitter,
+    Verdict,
     World,
 )
+from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import PART_SIZES, Plan, PlannedComponent
 from services.kernel.refusals import Pointer, Text
 from services.kernel.refusals.packages import (
+    AgencyPackagesLimit,
     FondsUnknown,
     PackageRefused,
     PartSizeInvalid,
@@ -36,6 +42,10 @@ from services.kernel.refusals.packages import (
 )
 from services.kernel.sealing.keys import wrap_component_key
 from services.kernel.secrecy import Level
+
+_LIMIT_RETRY = 60  # seconds
+_NOT_SUPERSEDED = (ENDED - {State.RETURNED}) | {State.DECLARED}
+"""A version may be superseded from `receiving` on (DESIGN 5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Declared:
 
 
 async def check_manifest(
-    manifest: bytes, submitter: Submitter, *, judge: Judge, rules: RuleStore, directory: Directory
+    manifest: bytes, submitter: Submitter, *, judge: Judge, rules: RuleStore, directory: Directory, world: World
 ) -> Judged:
     """Judge a manifest and store nothing: what `declare_package` would say.
 
@@ -57,11 +67,32 @@ async def check_manifest(
         ManifestInvalid, FondsUnknown, SubmitterMismatch, PackageRefused: with every pointer that must be mended.
         RulesMissing: no bundle is in force.
     """
-    judged = await judge.judge(manifest, await rules.current())
+    judged = await judge.judge(manifest, await rules.current(), world.today())
     _fonds(judged, submitter, directory)
     if judged.refused:
-        raise _refusal(judged)
+        raise rules_refusal(judged.verdicts, "/v1/packages:check")
     return judged
+
+
+async def standing_package(
+    manifest: bytes, part_size: int, submitter: Submitter, *, ledger: Ledger, max_open: int
+) -> Declared | None:
+    """The live package that this manifest already made, if any; what can be said before anything is judged.
+
+    Raises:
+        PartSizeInvalid.
+        AgencyPackagesLimit: the agency already has `max_open` packages that are declared and not complete.
+    """
+    if part_size not in PART_SIZES:
+        raise PartSizeInvalid
+    digest = hashlib.sha256(manifest).digest()
+    async with ledger.transaction() as books:
+        standing = await books.live_package(submitter.agency, digest)
+        if standing is not None:
+            return await _standing(books, standing, part_size)
+        if await books.open_packages(submitter.agency) >= max_open:
+            raise AgencyPackagesLimit(limit=max_open, retry_after=_LIMIT_RETRY)
+    return None
 
 
 async def declare_package(
@@ -83,37 +114,23 @@ async def declare_package(
     of a manifest is written before its verdict; of a refused one only codes, pointers and a salted digest are kept.
 
     Raises:
-        PartSizeInvalid, ManifestInvalid, FondsUnknown, SubmitterMismatch, SupersedesInvalid, PackageRefused,
-        RulesMissing, KmsUnavailable.
+        ManifestInvalid, FondsUnknown, SubmitterMismatch, SupersedesInvalid, PackageRefused, RulesMissing,
+        KmsUnavailable.
 
-    Source: DESIGN 5.1, 5.2, 5.5, 9.
+    Source: DESIGN 5.1, 5.2, 5.5, 8, 9.
     """
-    if part_size not in PART_SIZES:
-        raise PartSizeInvalid
-    digest = hashlib.sha256(manifest).digest()
-    async with ledger.transaction() as books:
-        if standing := await books.live_package(submitter.agency, digest):
-            return await _standing(books, standing)
-    judged = await judge.judge(manifest, await rules.current())
+    judged = await judge.judge(manifest, await rules.current(), world.today())
     fonds = _fonds(judged, submitter, directory)
     now = world.now()
     if judged.refused:
-        salt = world.random(32)
-        async with ledger.transaction() as books:
-            await books.refuse(
-                package_id,
-                submitter,
-                at=now,
-                salt=salt,
-                salted=hashlib.sha256(salt + manifest).digest(),
-                judged=judged,
-            )
-        raise _refusal(judged)
+        await _keep_refusal(manifest, package_id, submitter, judged, ledger, world)
+        raise rules_refusal(judged.verdicts, f"/v1/packages/{package_id}")
 
     earlier, verified = await _superseded(judged, submitter, fonds, ledger, directory)
-    package_keys, components = await _components(judged, package_id, fonds, verified, keys, world)
-    plan = Plan(
-        part_size, [PlannedComponent(c.id, c.size) for c in components if c.plan_position is not None]
+    package_keys = await _package_keys(judged, verified, fonds, now.year, keys)
+    # Key wrapping and canonical forms of 100,000 components take a second: not on the event loop.
+    components, plan, canonical_plan = await asyncio.to_thread(
+        _freeze, judged, package_id, verified, {key.level: opened for key, opened in package_keys}, part_size, world
     )
     package = Package(
         id=package_id,
@@ -126,8 +143,8 @@ async def declare_package(
         fonds_code=judged.fonds,
         profile=judged.profile,
         state=State.DECLARED if plan.part_count else State.VERIFYING,
-        manifest_sha256=digest,
-        plan_sha256=plan.digest(),
+        manifest_sha256=judged.manifest_sha256,
+        plan_sha256=hashlib.sha256(canonical_plan).digest(),
         rules_sha256=judged.rules_sha256,
         part_size=part_size,
         part_count=plan.part_count,
@@ -139,29 +156,91 @@ async def declare_package(
         sealed_at=None,
         seal_event=None,
     )
-    referenced = tuple(
-        (f"/documents/{judged_component.document}/components/{judged_component.index}", "referenced")
-        for judged_component, row in zip(judged.components, components, strict=True)
-        if row.plan_position is None
+    description = PackageDescription(
+        judged.verdicts, judged.not_planned + _referenced(judged, components), judged.warnings, judged.levels
     )
-    description = PackageDescription(judged.verdicts, judged.not_planned + referenced, judged.warnings)
-    canonical_plan = plan.canonical()
     async with ledger.transaction() as books:
         new = await books.declare(
-            package, description, manifest=manifest, plan=canonical_plan, keys=package_keys, components=components
+            package,
+            description,
+            manifest=manifest,
+            plan=canonical_plan,
+            keys=[key for key, _ in package_keys],
+            components=components,
         )
         if not new:
-            standing = await books.live_package(submitter.agency, digest)
-            if standing is None:  # the other declaration ended in between; the client's retry starts afresh
-                raise SupersedesInvalid
-            return await _standing(books, standing)
+            standing = await books.live_package(submitter.agency, judged.manifest_sha256)
+            if standing is None:  # another version of the same dossier came first
+                raise SupersedesInvalid(pointers=[_pointer("/supersedes", SupersedesInvalid)])
+            return await _standing(books, standing, part_size)
+        await books.journal(_declared_event(package, description))
         if package.state is State.VERIFYING:
             await books.wake_completion(package.id)
     return Declared(package, description, canonical_plan, new=True)
 
 
-async def _standing(books: Books, package: Package) -> Declared:
-    return Declared(package, await books.description(package.id), await books.plan(package.id), new=False)
+async def _standing(books: Books, package: Package, part_size: int) -> Declared:
+    """The package that stands, cut anew where another part size is asked for and no attempt was made yet."""
+    plan = await books.plan(package.id)
+    if package.part_size != part_size and package.state is State.DECLARED:
+        locked = await books.package(package.id, lock=True)
+        if locked is not None and locked.state is State.DECLARED and not await books.has_attempts(package.id):
+            whole = await parsed_plan(plan)
+            cut = Plan(part_size, whole.components)
+            plan = await asyncio.to_thread(cut.canonical)
+            package = replace(
+                locked,
+                part_size=part_size,
+                part_count=cut.part_count,
+                plan_sha256=hashlib.sha256(plan).digest(),
+            )
+            await books.replan(package, plan)
+    return Declared(package, await books.description(package.id), plan, new=False)
+
+
+async def _keep_refusal(
+    manifest: bytes, package_id: PackageId, submitter: Submitter, judged: Judged, ledger: Ledger, world: World
+) -> None:
+    salt = world.random(32)
+    salted = hashlib.sha256(salt + manifest).digest()
+    now = world.now()
+    async with ledger.transaction() as books:
+        await books.refuse(package_id, submitter, at=now, salt=salt, salted=salted, judged=judged)
+        await books.journal(
+            canonical(
+                {
+                    "type": "refused",
+                    "package": str(package_id),
+                    "submitter": str(submitter.agency),
+                    "manifest_salted": salted.hex(),
+                    "rules_sha256": judged.rules_sha256.hex(),
+                    "verdicts_sha256": _verdicts_digest(judged.verdicts),
+                    "refused_at": rfc3339(now),
+                }
+            )
+        )
+
+
+def _declared_event(package: Package, description: PackageDescription) -> bytes:
+    return canonical(
+        {
+            "type": "declared",
+            "package": str(package.id),
+            "version": package.version,
+            "submitter": str(package.agency),
+            "fonds": str(package.fonds),
+            "manifest_sha256": package.manifest_sha256.hex(),
+            "plan_sha256": package.plan_sha256.hex(),
+            "rules_sha256": package.rules_sha256.hex(),
+            "verdicts_sha256": _verdicts_digest(description.verdicts),
+            "declared_at": rfc3339(package.declared_at),
+        }
+    )
+
+
+def _verdicts_digest(verdicts: Sequence[Verdict]) -> str:
+    rows = [[entry.pointer, entry.effect, entry.report, list(entry.rules)] for entry in verdicts]
+    return hashlib.sha256(canonical(rows)).hexdigest()
 
 
 def _fonds(judged: Judged, submitter: Submitter, directory: Directory) -> FondsId:
@@ -173,19 +252,34 @@ def _fonds(judged: Judged, submitter: Submitter, directory: Directory) -> FondsI
     return fonds
 
 
-def _pointer(pointer: str, cause: type[FondsUnknown] | type[SubmitterMismatch]) -> Pointer:
+def _pointer(pointer: str, cause: type[FondsUnknown | SubmitterMismatch | SupersedesInvalid]) -> Pointer:
     return Pointer(pointer, cause.code, cause.detail)
 
 
-def _refusal(judged: Judged) -> PackageRefused:
-    refused = [verdict for verdict in judged.verdicts if verdict.effect == "refuse"]
+def rules_refusal(verdicts: Sequence[Verdict], where: str) -> PackageRefused:
+    """The refusal that these verdicts make; `where` is the address at which it can be read again."""
+    refused = [verdict for verdict in verdicts if verdict.effect == "refuse"]
     return PackageRefused(
         documents=len(refused),
+        where=where,
         pointers=[
             Pointer(verdict.pointer, ",".join(verdict.rules), Text(vi, en))
             for verdict in refused
             for vi, en in verdict.messages[:1]
         ],
+    )
+
+
+def kept_refusal(package: RefusedPackage) -> PackageRefused:
+    """The refusal that a package met, from what was kept of it."""
+    return rules_refusal(package.verdicts, f"/v1/packages/{package.id}")
+
+
+def _referenced(judged: Judged, rows: Sequence[ComponentRow]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"/documents/{component.document}/components/{component.index}", "referenced")
+        for component, row in zip(judged.components, rows, strict=True)
+        if row.plan_position is None
     )
 
 
@@ -201,51 +295,64 @@ async def _superseded(
             earlier is None
             or earlier.fonds != fonds
             or earlier.agency not in directory.agencies_followed_by(submitter.agency)
-            or earlier.state in {State.DECLARED, State.REFUSED, State.EXPIRED, State.ABANDONED, State.EXPELLED}
+            or earlier.state in _NOT_SUPERSEDED
         ):
-            raise SupersedesInvalid
+            raise SupersedesInvalid(pointers=[_pointer("/supersedes", SupersedesInvalid)])
         latest = await books.latest_of_chain(earlier.chain)
         if latest is not None and latest.id != earlier.id:
-            raise SupersedesInvalid
-        if earlier.state in ENDED - {State.RETURNED} or not earlier.complete:
+            raise SupersedesInvalid(pointers=[_pointer("/supersedes", SupersedesInvalid)])
+        if earlier.seal_event is None:  # what is not sealed may still expire: nothing may lean on it
             return earlier, {}
         rows = await books.components(earlier.id)
-    if earlier.seal_event is None:
-        return earlier, {}
-    return earlier, {(row.sha256, row.size): row for row in rows}
+    return earlier, {(row.sha256, row.size): row for row in rows if row.wrapped_key}
 
 
-async def _components(
+def _reference(component: JudgedComponent, verified: Mapping[tuple[bytes, int], ComponentRow]) -> ComponentRow | None:
+    """The earlier version's row that already holds these bytes, under the same level."""
+    earlier = verified.get((component.sha256, component.size))
+    return earlier if earlier is not None and earlier.level == component.level else None
+
+
+async def _package_keys(
+    judged: Judged,
+    verified: Mapping[tuple[bytes, int], ComponentRow],
+    fonds: FondsId,
+    year: int,
+    keys: Keys,
+) -> list[tuple[PackageKey, bytes]]:
+    """One fresh package key for each level that a component to be sent has."""
+    levels = {component.level for component in judged.components if _reference(component, verified) is None}
+    return [await keys.new_package_key(fonds, level, year) for level in sorted(levels)]
+
+
+def _freeze(
     judged: Judged,
     package: PackageId,
-    fonds: FondsId,
     verified: Mapping[tuple[bytes, int], ComponentRow],
-    keys: Keys,
+    package_keys: Mapping[Level, bytes],
+    part_size: int,
     world: World,
-) -> tuple[list[PackageKey], list[ComponentRow]]:
-    now = world.now()
-    opened: dict[Level, tuple[PackageKey, bytes]] = {}
+) -> tuple[list[ComponentRow], Plan, bytes]:
+    """The component rows, the plan over those to be sent, and the plan's canonical bytes."""
     rows: list[ComponentRow] = []
-    planned = 0
+    planned: list[PlannedComponent] = []
     for position, component in enumerate(judged.components):
-        earlier = verified.get((component.sha256, component.size))
-        if earlier is not None and earlier.level == component.level:
-            rows.append(
-                replace(
-                    earlier,
-                    position=position,
-                    document=component.document,
-                    name=component.name,
-                    media_type=component.media_type,
-                    plan_position=None,
-                )
+        earlier = _reference(component, verified)
+        if earlier is not None:
+            row = replace(
+                earlier,
+                position=position,
+                document=component.document,
+                name=component.name,
+                media_type=component.media_type,
+                plan_position=None,
             )
-            continue
-        if component.level not in opened:
-            opened[component.level] = await keys.new_package_key(fonds, component.level, now.year)
-        rows.append(_new_row(component, position, planned, package, opened[component.level][1], world))
-        planned += 1
-    return [key for key, _ in opened.values()], rows
+        else:
+            row = _new_row(component, position, len(planned), package, package_keys[component.level], world)
+            planned.append(PlannedComponent(row.id, row.size))
+        rows.append(row)
+    plan = Plan(part_size, planned)
+    return rows, plan, plan.canonical()
 
 
 def _new_row(
@@ -265,8 +372,3 @@ def _new_row(
         plan_position=planned,
         origin=package,
     )
-
-
-def planned_rows(rows: Sequence[ComponentRow]) -> list[ComponentRow]:
-    """The rows whose bytes this package itself carries, in the order of its plan."""
-    return [row for row in rows if row.plan_position is not None]

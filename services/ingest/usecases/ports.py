@@ -17,6 +17,7 @@ from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import Plan, Segment
+from services.kernel.records import OfficerKey
 from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import Level
 
@@ -45,6 +46,18 @@ class ComponentRow:
     sha256: bytes
     plan_position: int | None
     origin: PackageId
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedKey:
+    """What sealing needs of one component of the plan: its wrapped key, and the size and digest it must have."""
+
+    plan_position: int
+    key_id: KeyId
+    wrapped_key: bytes
+    level: Level
+    size: int
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     refused: bool
     warnings: tuple[tuple[str, str, str, str], ...]  # (pointer, code, vi, en)
+    levels: tuple[tuple[int, Level], ...]  # (document index, level), only above NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,52 @@ class PackageDescription:
     verdicts: tuple[Verdict, ...]
     not_planned: tuple[tuple[str, str], ...]
     warnings: tuple[tuple[str, str, str, str], ...]
+    levels: tuple[tuple[int, Level], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that was found wrong after the declaration, at a pointer into the manifest."""
+
+    pointer: str
+    code: str
+    vi: str
+    en: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedPackage:
+    """All that is kept of a package that the rules refused."""
+
+    id: PackageId
+    agency: AgencyId
+    at: datetime
+    rules_sha256: bytes
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRules:
+    """A signed bundle as it was published."""
+
+    version: int
+    sha256: bytes
+    envelope: bytes
+    effective_from: date
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A large manifest that an instance is judging; `seen_at` is its last sign of life.
+
+    `outcome` stays None until it has ended with a refusal (its code, facts and pointers) or led to another package.
+    """
+
+    agency: AgencyId
+    seen_at: datetime
+    outcome: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +215,14 @@ class SealedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class LogTicket:
+    """The id and the 32-byte salt an event will have in the log, where the recovery record must state them before."""
+
+    id: UUID
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentPlace:
     """Where a component's bytes are: its own row, the package that first carried it, that package's key."""
 
@@ -175,11 +243,18 @@ class Nonce(Protocol):
 class Books(Protocol):
     """The rows of ingest within one transaction: committed when the block ends, rolled back when it raises."""
 
-    async def claim(self, nonce: Nonce) -> None: ...
+    async def claim(self, nonce: Nonce) -> None:
+        """Raises RequestReplayed where the nonce was used before."""
 
-    async def package(self, package: PackageId, *, lock: bool = False) -> Package | None: ...
+    async def package(self, package: PackageId, *, lock: bool = False) -> Package | None:
+        """A declared package; refused ones are not here. With `lock`, nobody else changes it until the block ends."""
+
+    async def refused(self, package: PackageId) -> RefusedPackage | None: ...
 
     async def live_package(self, agency: AgencyId, manifest_sha256: bytes) -> Package | None: ...
+
+    async def open_packages(self, agency: AgencyId) -> int:
+        """How many packages of the agency are declared and not complete."""
 
     async def packages_of(
         self, agencies: Sequence[AgencyId], *, after: PackageId | None, limit: int, state: State | None
@@ -188,6 +263,9 @@ class Books(Protocol):
     async def description(self, package: PackageId) -> PackageDescription: ...
 
     async def manifest(self, package: PackageId) -> bytes: ...
+
+    async def manifest_with_digest(self, sha256: bytes) -> bytes | None:
+        """A declared manifest by the SHA-256 of its bytes."""
 
     async def plan(self, package: PackageId) -> bytes: ...
 
@@ -203,6 +281,9 @@ class Books(Protocol):
     ) -> bool:
         """Insert a declared package; False (and nothing written) where the same live declaration stands already."""
 
+    async def replan(self, package: Package, plan: bytes) -> None:
+        """Replace the plan of a package whose bytes nobody has begun to send, by that of the changed `package`."""
+
     async def refuse(
         self, package: PackageId, submitter: Submitter, *, at: datetime, salt: bytes, salted: bytes, judged: Judged
     ) -> None:
@@ -210,10 +291,11 @@ class Books(Protocol):
 
     async def latest_of_chain(self, chain: PackageId) -> Package | None: ...
 
-    async def components(
-        self, package: PackageId, *, first: int | None = None, last: int | None = None
-    ) -> list[ComponentRow]:
-        """Rows in manifest order; `first` and `last` (inclusive) bound the plan position."""
+    async def components(self, package: PackageId) -> list[ComponentRow]:
+        """Rows in manifest order."""
+
+    async def planned_keys(self, package: PackageId, first: int, last: int) -> list[PlannedKey]:
+        """What sealing needs of the plan positions `first … last` (inclusive), in order."""
 
     async def package_keys(self, package: PackageId) -> list[PackageKey]: ...
 
@@ -221,18 +303,25 @@ class Books(Protocol):
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None: ...
 
-    async def parts(self, package: PackageId) -> list[StoredPart]: ...
+    async def parts(self, package: PackageId, first: int = 0, last: int | None = None) -> list[StoredPart]:
+        """The stored parts `first … last` (inclusive) in order."""
 
     async def part_numbers(self, package: PackageId) -> list[int]: ...
 
     async def open_attempt(self, attempt: Attempt, offer: PartOffer) -> None: ...
 
-    async def close_attempt(self, attempt: AttemptId, *, won: bool, at: datetime) -> None: ...
+    async def win_attempt(self, attempt: AttemptId) -> bool:
+        """Take an open attempt off the record, for its part's row names the object from now on; False if it was lost."""
+
+    async def lose_attempt(self, attempt: AttemptId) -> None:
+        """Leave an open attempt to the reaper; nothing happens where it has won or is lost already."""
+
+    async def has_attempts(self, package: PackageId) -> bool: ...
 
     async def record_part(self, package: PackageId, part: StoredPart) -> None: ...
 
-    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int]) -> None:
-        """Make parts missing again; their attempts are closed as lost, for the reaper."""
+    async def withdraw_parts(self, package: PackageId, numbers: Sequence[int] | None = None) -> int:
+        """Make parts (or all) missing again and leave their objects to the reaper; how many."""
 
     async def set_state(
         self,
@@ -250,18 +339,21 @@ class Books(Protocol):
 
     async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None: ...
 
-    async def add_finding(self, package: PackageId, pointer: str, code: str, vi: str, en: str) -> None: ...
+    async def unmark_checked(self, package: PackageId, components: Sequence[ComponentId]) -> None: ...
 
-    async def findings(self, package: PackageId) -> list[tuple[str, str, str, str]]: ...
+    async def add_finding(self, package: PackageId, finding: Finding) -> None: ...
 
-    async def stale_attempts(self, before: datetime, limit: int) -> list[Attempt]: ...
+    async def findings(self, package: PackageId) -> list[Finding]: ...
+
+    async def lost_attempts(self, before: datetime, limit: int) -> list[Attempt]:
+        """Lost attempts; those still open that were begun before `before` are lost from now on."""
 
     async def forget_attempt(self, attempt: AttemptId) -> None: ...
 
     async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]: ...
 
-    async def journal(self, event: bytes) -> UUID:
-        """Append to the log in this transaction."""
+    async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
+        """Append to the log in this transaction; the event's id there, which is the ticket's where one is given."""
 
     async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
         """Put a message into the outbox and have it delivered once this transaction has committed."""
@@ -273,23 +365,25 @@ class Books(Protocol):
     async def wake_completion(self, package: PackageId) -> None:
         """Have a worker verify and seal the package once this transaction has committed."""
 
-    async def rule_bundle(self) -> tuple[int, bytes] | None:
-        """The newest published bundle: its version and its envelope's bytes."""
+    async def keep_nonces(self, today: date) -> None:
+        """Make the coming days' partitions of nonces and forget those that can no longer be used."""
 
-    async def add_rule_bundle(
-        self, version: int, sha256: bytes, envelope: bytes, effective_from: date, at: datetime, by: ClientId
-    ) -> None: ...
+    async def rules_in_force(self, day: date) -> PublishedRules | None:
+        """The newest bundle that is effective on `day`."""
+
+    async def newest_rules_version(self) -> int:
+        """The highest version ever published, 0 before the first. Publishing waits until this block has ended."""
+
+    async def add_rules(self, rules: PublishedRules, by: ClientId) -> None: ...
 
     async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None: ...
 
     async def touch_declaration(self, declaration: PackageId, at: datetime) -> None: ...
 
     async def close_declaration(self, declaration: PackageId, outcome: Mapping[str, object] | None) -> None:
-        """End a declaration: with a problem that its status address shows, or with a package (None)."""
+        """End a declaration: with an outcome that its status address shows, or (None) with a package of its id."""
 
-    async def declaration(
-        self, declaration: PackageId
-    ) -> tuple[AgencyId, datetime, Mapping[str, object] | None] | None: ...
+    async def declaration(self, declaration: PackageId) -> Declaration | None: ...
 
     async def forget_declarations(self, before: datetime) -> None: ...
 
@@ -318,7 +412,8 @@ class Vault(Protocol):
     ) -> AsyncIterator[bytes]:
         """Plaintext bytes `start … end - 1` of a component; each chunk is authenticated before it is given out."""
 
-    async def put_record(self, package: PackageId, sealed: bytes) -> None: ...
+    async def put_record(self, package: PackageId, sealed: bytes) -> None:
+        """Write the package's recovery record, in place of an earlier one; durable when this returns."""
 
     async def discard(self, attempt: Attempt) -> None:
         """Remove whatever an attempt left; absent is fine."""
@@ -338,7 +433,7 @@ class Judge(Protocol):
 
     def is_large(self, manifest: bytes) -> bool: ...
 
-    async def judge(self, manifest: bytes, rules: Rules) -> Judged:
+    async def judge(self, manifest: bytes, rules: Rules, today: date) -> Judged:
         """Raises ManifestInvalid with every problem of the manifest."""
 
 
@@ -370,14 +465,17 @@ class Directory(Protocol):
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
         """The agency itself and every predecessor whose packages it may follow."""
 
-    def officer_key(self, kid: str) -> tuple[str, object] | None:
-        """The officer who holds a rule-signing key, and that key."""
+    def officer_key(self, kid: str) -> OfficerKey | None:
+        """An officer's key that is not revoked."""
 
 
 class World(Protocol):
     """Time and chance."""
 
     def now(self) -> datetime: ...
+
+    def today(self) -> date:
+        """The day in Vietnam, by which terms of secrecy are counted."""
 
     def new_id(self) -> UUID:
         """A UUIDv7."""
@@ -390,3 +488,6 @@ class Receipts(Protocol):
 
     async def receipt(self, event: UUID) -> bytes | None:
         """The receipt's bytes, or None while its leaf is not covered by a checkpoint."""
+
+    async def grown(self, seconds: float) -> bool:
+        """Wait until there is a newer checkpoint, for at most so long; whether there is."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+from services.ingest.domain.package import StoredPart
 from services.ingest.domain.states import READABLE
 from services.ingest.usecases.plans import PlanSource
-from services.ingest.usecases.ports import ComponentRow, Keys, Ledger, Nonce, Vault
+from services.ingest.usecases.ports import Books, ComponentPlace, ComponentRow, Keys, Ledger, Nonce, Vault
 from services.kernel.canonical import canonical
 from services.kernel.identifiers import ClientId, ComponentId
+from services.kernel.layout import Plan
 from services.kernel.refusals.packages import ComponentUnknown, RangeUnsatisfiable
 from services.kernel.secrecy import Level
 
@@ -52,14 +54,25 @@ async def read_component(
         if place is None or place.held or place.erased or place.origin.state not in READABLE:
             raise ComponentUnknown
         start, end = _resolve(span, place.component.size)
-        plan = await plans.plan(books, place.origin.id)
-        parts = {part.number: part for part in await books.parts(place.origin.id)}
+        plan = await plans.plan(books, place.origin.id, place.origin.plan_sha256)
+        parts = await stored_parts(books, plan, place, start, end)
         if place.component.level is not Level.NONE:
             await books.journal(
                 canonical({"type": "component_read", "component": str(component_id), "client": str(reader)})
             )
     key = await keys.open_package_key(place.package_key)
     return Reading(place.component, start, end, vault.read(place, plan, parts, key, start, end))
+
+
+async def stored_parts(
+    books: Books, plan: Plan, place: ComponentPlace, start: int, end: int
+) -> Mapping[int, StoredPart]:
+    """The parts that hold bytes `start … end - 1` of the component, by number."""
+    position = place.component.plan_position
+    if position is None or start == end:
+        return {}
+    pieces = plan.locate(position, start, end)
+    return {part.number: part for part in await books.parts(place.origin.id, pieces[0].part, pieces[-1].part)}
 
 
 def _resolve(span: tuple[int | None, int | None] | None, size: int) -> tuple[int, int]:
@@ -70,6 +83,6 @@ def _resolve(span: tuple[int | None, int | None] | None, size: int) -> tuple[int
         start, end = max(0, size - (last or 0)), size
     else:
         start, end = first, size if last is None else min(last + 1, size)
-    if start >= end:
+    if start >= end:  # of an empty component no range can be satisfied
         raise RangeUnsatisfiable(length=size)
     return start, end

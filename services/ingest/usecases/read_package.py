@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
 
 from services.ingest.domain.package import Package
 from services.ingest.domain.ranges import missing_ranges
 from services.ingest.domain.states import HAS_RECEIPT, State
-from services.ingest.usecases.ports import Books, Directory, Ledger, PackageDescription, Receipts, Submitter
+from services.ingest.usecases.declare_package import kept_refusal
+from services.ingest.usecases.kept_refusals import restored
+from services.ingest.usecases.ports import (
+    Books,
+    Directory,
+    Finding,
+    Ledger,
+    PackageDescription,
+    Receipts,
+    Submitter,
+    World,
+)
 from services.kernel.identifiers import PackageId
-from services.kernel.refusals.packages import PackageUnknown
+from services.kernel.refusals import Refusal
+from services.kernel.refusals.packages import DeclarationLost, PackageUnknown
+
+LOST_AFTER = timedelta(seconds=30)
+"""A declaration whose instance has given no sign of life for so long is gone."""
+_LOOK_AGAIN = 1.0  # seconds between looks at a package that is still being verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +37,22 @@ class PackageStatus:
     package: Package
     description: PackageDescription
     missing: list[tuple[int, int]]
-    findings: list[tuple[str, str, str, str]]
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A large manifest is still being judged."""
+
+    package: PackageId
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A declaration that ended with a refusal."""
+
+    package: PackageId
+    refusal: Refusal
 
 
 async def own_package(books: Books, package_id: PackageId, submitter: Submitter, directory: Directory) -> Package:
@@ -35,17 +68,40 @@ async def own_package(books: Books, package_id: PackageId, submitter: Submitter,
 
 
 async def package_status(
-    package_id: PackageId, submitter: Submitter, *, ledger: Ledger, directory: Directory
-) -> PackageStatus:
-    """The one status address (DESIGN 5.4)."""
+    package_id: PackageId, submitter: Submitter, *, ledger: Ledger, directory: Directory, world: World
+) -> PackageStatus | Judging | Refused:
+    """The one status address (DESIGN 5.4).
+
+    Raises:
+        PackageUnknown: none, or not the caller's.
+        DeclarationLost: the instance that judged the manifest is gone.
+    """
+    followed = directory.agencies_followed_by(submitter.agency)
     async with ledger.transaction() as books:
-        package = await own_package(books, package_id, submitter, directory)
-        return PackageStatus(
-            package,
-            await books.description(package_id),
-            missing_ranges(package.part_count, await books.part_numbers(package_id)),
-            await books.findings(package_id),
-        )
+        package = await books.package(package_id)
+        if package is not None and package.agency in followed:
+            return await _status(books, package)
+        refused = await books.refused(package_id)
+        if refused is not None and refused.agency in followed:
+            return Refused(package_id, kept_refusal(refused))
+        declaration = await books.declaration(package_id)
+        if declaration is None or declaration.agency not in followed:
+            raise PackageUnknown
+        match declaration.outcome:
+            case {"package": str(standing)}:
+                return await _status(books, await own_package(books, PackageId(UUID(standing)), submitter, directory))
+            case dict(outcome):
+                return Refused(package_id, restored(outcome))
+        if world.now() - declaration.seen_at > LOST_AFTER:
+            raise DeclarationLost
+        return Judging(package_id)
+
+
+async def _status(books: Books, package: Package) -> PackageStatus:
+    missing: list[tuple[int, int]] = []
+    if not package.complete:
+        missing = missing_ranges(package.part_count, await books.part_numbers(package.id))
+    return PackageStatus(package, await books.description(package.id), missing, await books.findings(package.id))
 
 
 async def list_packages(
@@ -64,14 +120,48 @@ async def list_packages(
         )
 
 
-async def package_receipt(
-    package_id: PackageId, submitter: Submitter, *, ledger: Ledger, directory: Directory, receipts: Receipts
-) -> bytes | State:
-    """The receipt's bytes, or the state that explains why there is none yet."""
+async def package_document(
+    package_id: PackageId, submitter: Submitter, *, manifest: bool, ledger: Ledger, directory: Directory
+) -> bytes:
+    """The manifest as it was declared, or the canonical plan.
+
+    Raises:
+        PackageUnknown: none, or not the caller's.
+    """
     async with ledger.transaction() as books:
-        package = await own_package(books, package_id, submitter, directory)
-    if package.state in HAS_RECEIPT and package.seal_event is not None:
-        receipt = await receipts.receipt(package.seal_event)
-        if receipt is not None:
-            return receipt
-    return package.state
+        await own_package(books, package_id, submitter, directory)
+        return await (books.manifest(package_id) if manifest else books.plan(package_id))
+
+
+async def package_receipt(
+    package_id: PackageId,
+    submitter: Submitter,
+    *,
+    wait: float,
+    ledger: Ledger,
+    directory: Directory,
+    receipts: Receipts,
+    world: World,
+) -> bytes | State:
+    """The receipt's bytes, or after `wait` seconds the state that explains why there is none yet.
+
+    Waits only for what comes by itself: the verification and the checkpoint. A package that lacks parts or has ended
+    is told at once.
+
+    Raises:
+        PackageUnknown: none, or not the caller's.
+    """
+    until = world.now() + timedelta(seconds=wait)
+    while True:
+        async with ledger.transaction() as books:
+            package = await own_package(books, package_id, submitter, directory)
+        if package.state in HAS_RECEIPT and package.seal_event is not None:
+            receipt = await receipts.receipt(package.seal_event)
+            if receipt is not None:
+                return receipt
+        elif package.state is not State.VERIFYING:
+            return package.state
+        left = (until - world.now()).total_seconds()
+        if left <= 0:
+            return package.state
+        await receipts.grown(min(left, _LOOK_AGAIN))

@@ -7,19 +7,19 @@ from datetime import timedelta
 from services.ingest.usecases.ports import Ledger, Vault, World
 
 ABANDONED_AFTER = timedelta(hours=6)
-"""An attempt that is neither won nor lost after this belonged to a process that died."""
+"""An attempt that is still open after this belonged to a process that died, or to a body that never ended."""
 
 
 async def reap_attempts(*, ledger: Ledger, vault: Vault, world: World, batch: int = 200) -> int:
-    """Discard the objects of attempts that did not win, then forget the attempts; how many were reaped.
+    """Discard the objects of lost attempts, then forget the attempts; how many were reaped. Safe to repeat.
 
-    Object first, row second: a crash in between only repeats a deletion.
+    An attempt is marked as lost in a transaction of its own before its object goes, so that a request which is still
+    sending cannot win with an object that is gone. Object first, row second: a crash in between repeats a deletion.
     """
-    now = world.now()
     async with ledger.transaction() as books:
-        stale = await books.stale_attempts(now - ABANDONED_AFTER, batch)
-    for attempt in stale:
+        lost = await books.lost_attempts(world.now() - ABANDONED_AFTER, batch)
+    for attempt in lost:
         await vault.discard(attempt)
         async with ledger.transaction() as books:
             await books.forget_attempt(attempt.id)
-    return len(stale)
+    return len(lost)

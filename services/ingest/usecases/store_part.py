@@ -12,12 +12,12 @@ from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
     Attempt,
     Books,
-    ComponentRow,
     Keys,
     Ledger,
     Nonce,
     PackageKey,
     PartToSeal,
+    PlannedKey,
     SealedPart,
     SegmentKey,
     Submitter,
@@ -26,7 +26,7 @@ from services.ingest.usecases.ports import (
 )
 from services.kernel.identifiers import AttemptId
 from services.kernel.layout import Segment
-from services.kernel.refusals.packages import PackageNotReceiving, PackageUnknown
+from services.kernel.refusals.packages import PackageNotReceiving, PackageUnknown, PartNotPlanned, PartTooSlow
 from services.kernel.sealing.keys import unwrap_component_key
 
 
@@ -47,7 +47,7 @@ class PartAdmitted:
     attempt: Attempt
     package: Package
     segments: Sequence[Segment]
-    rows: Sequence[ComponentRow]
+    planned_keys: Sequence[PlannedKey]
     package_keys: Sequence[PackageKey]
 
 
@@ -67,11 +67,12 @@ async def admit_part(
             raise PackageUnknown
         if earlier := package.admit(offer, await books.part(package.id, offer.number)):
             return PartStored(earlier, new=False, state=package.state)
-        segments = (await plans.plan(books, package.id)).segments(offer.number)
+        plan = await plans.plan(books, package.id, package.plan_sha256)
+        segments = plan.segments(offer.number)
         attempt = Attempt(AttemptId(world.new_id()), package.id, offer.number, world.now())
         await books.open_attempt(attempt, offer)
-        rows = await books.components(package.id, first=segments[0].position, last=segments[-1].position)
-        return PartAdmitted(offer, attempt, package, segments, rows, await books.package_keys(package.id))
+        planned = await books.planned_keys(package.id, segments[0].position, segments[-1].position)
+        return PartAdmitted(offer, attempt, package, segments, planned, await books.package_keys(package.id))
 
 
 async def store_part(
@@ -86,21 +87,23 @@ async def store_part(
     Raises:
         PartTruncated, PartDigestMismatch, ComponentMismatch: nothing is stored; the attempt is closed.
         PackageNotReceiving: the package was sealed or ended meanwhile; the object is the reaper's.
+        PartTooSlow: the reaper has given the attempt up.
 
-    Source: DESIGN 5.3, DECISION-0004 (write order).
+    Source: DESIGN 5.3.
     """
     try:
         sealed = await vault.seal_part(await _part_to_seal(admitted, keys), body)  # may take minutes: no transaction
         async with ledger.transaction() as books:
             return await _record(books, admitted, sealed, world)
     except BaseException:
-        await asyncio.shield(_close_as_lost(admitted.attempt, ledger, world))
+        # Harmless where the commit did happen and only its answer was lost: a won attempt is no longer on record.
+        await asyncio.shield(_lose(admitted.attempt, ledger))
         raise
 
 
 async def _part_to_seal(admitted: PartAdmitted, keys: Keys) -> PartToSeal:
     opened = {key.level: await keys.open_package_key(key) for key in admitted.package_keys}
-    by_position = {row.plan_position: row for row in admitted.rows}
+    by_position = {planned.plan_position: planned for planned in admitted.planned_keys}
     rows = (by_position[segment.position] for segment in admitted.segments)
     return PartToSeal(
         package=admitted.package.id,
@@ -125,9 +128,13 @@ async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, worl
     if package is None:
         raise PackageUnknown
     now = world.now()
+    if package.plan_sha256 != admitted.package.plan_sha256:  # cut anew between the two transactions
+        raise PartNotPlanned(part=offer.number, parts=package.part_count)
     if earlier := package.admit(offer, await books.part(package.id, offer.number)):
-        await books.close_attempt(attempt.id, won=False, at=now)
+        await books.lose_attempt(attempt.id)
         return PartStored(earlier, new=False, state=package.state)
+    if not await books.win_attempt(attempt.id):
+        raise PartTooSlow(part=offer.number)
     count = package.stored_parts + 1
     state = transition(package.state, Event.STORE_PART)
     if state is not None and count == package.part_count:
@@ -144,7 +151,6 @@ async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, worl
         object_version=sealed.object_version,
         stored_at=now,
     )
-    await books.close_attempt(attempt.id, won=True, at=now)
     await books.record_part(package.id, stored)
     await books.set_state(package.id, state, stored_parts=count, expires_at=now + UPLOAD_WINDOW)
     if state is State.VERIFYING:
@@ -152,6 +158,6 @@ async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, worl
     return PartStored(stored, new=True, state=state)
 
 
-async def _close_as_lost(attempt: Attempt, ledger: Ledger, world: World) -> None:
+async def _lose(attempt: Attempt, ledger: Ledger) -> None:
     async with ledger.transaction() as books:
-        await books.close_attempt(attempt.id, won=False, at=world.now())
+        await books.lose_attempt(attempt.id)

@@ -62,9 +62,9 @@ class PackageRefused(Refusal):
     )
     fix = Text(
         "Chỉ gửi phiếu thay thế (stub) cho văn bản còn trong thời hạn bảo vệ: không trích yếu, không tệp. "
-        "Lệnh `nopluu check` lập phiếu này trước khi gửi.",
+        "Lệnh `nopluu check` lập phiếu này trước khi gửi. Xem lại kết quả tại {where}.",
         "Send only a stub for documents still protected: no subject, no component. `nopluu check` makes the stubs "
-        "before anything leaves the agency.",
+        "before anything leaves the agency. Read this answer again at {where}.",
     )
 
 
@@ -80,7 +80,10 @@ class PartNotPlanned(Refusal):
     code = "part-not-planned"
     status = 404
     title = Text("Kế hoạch gửi không có phần này", "The plan has no such part")
-    detail = Text("Phần {part} không có; gói có {parts} phần, đánh số từ 0.", "There is no part {part}; the package has {parts} parts, counted from 0.")
+    detail = Text(
+        "Phần {part} không có; gói có {parts} phần, đánh số từ 0.",
+        "There is no part {part}; the package has {parts} parts, counted from 0.",
+    )
     fix = Text("Đọc lại kế hoạch tại /v1/packages/…/plan.", "Read the plan again at /v1/packages/…/plan.")
 
 
@@ -122,8 +125,22 @@ class PartTruncated(Refusal):
     code = "part-truncated"
     status = 400
     title = Text("Nội dung phần bị cắt ngắn", "The part's body ended early")
-    detail = Text("Phần {part} nhận được {received} trên {planned} byte.", "Part {part}: {received} of {planned} bytes arrived.")
+    detail = Text(
+        "Phần {part} nhận được {received} trên {planned} byte.", "Part {part}: {received} of {planned} bytes arrived."
+    )
     fix = Text("Gửi lại phần này.", "Send this part again.")
+    retryable = True
+
+
+class PartTooSlow(Refusal):
+    code = "part-too-slow"
+    status = 408
+    title = Text("Phần gửi quá chậm", "The part came too slowly")
+    detail = Text(
+        "Phần {part}: dữ liệu ngừng đến hoặc đến quá lâu; không có gì được lưu.",
+        "Part {part}: its bytes stopped coming, or took too long; nothing was stored.",
+    )
+    fix = Text("Kiểm tra đường truyền rồi gửi lại phần này.", "Check the connection and send this part again.")
     retryable = True
 
 
@@ -146,7 +163,9 @@ class PackageNotReceiving(Refusal):
     status = 409
     title = Text("Gói nộp không còn nhận dữ liệu", "The package takes no more parts")
     detail = Text("Gói đang ở trạng thái {state}.", "The package is {state}.")
-    fix = Text("Xem trạng thái gói; nếu cần, khai báo phiên bản mới.", "Look at its status; if needed declare a new version.")
+    fix = Text(
+        "Xem trạng thái gói; nếu cần, khai báo phiên bản mới.", "Look at its status; if needed declare a new version."
+    )
 
 
 class AbandonTooLate(Refusal):
@@ -184,8 +203,23 @@ class AgencyBusy(Refusal):
     code = "agency-in-flight-limit"
     status = 429
     title = Text("Cơ quan đang gửi quá nhiều cùng lúc", "Your agency has too much in flight")
-    detail = Text("Giới hạn là {limit} byte đang gửi cùng lúc cho một cơ quan.", "The limit is {limit} bytes in flight for one agency.")
+    detail = Text(
+        "Giới hạn là {limit} byte đang gửi cùng lúc cho một cơ quan.",
+        "The limit is {limit} bytes in flight for one agency.",
+    )
     fix = Text("Gửi ít kết nối song song hơn rồi thử lại.", "Use fewer parallel connections and try again.")
+    retryable = True
+
+
+class AgencyPackagesLimit(Refusal):
+    code = "agency-open-packages-limit"
+    status = 429
+    title = Text("Cơ quan có quá nhiều gói đang nộp dở", "Your agency has too many unfinished packages")
+    detail = Text(
+        "Giới hạn là {limit} gói đã khai báo mà chưa gửi đủ.",
+        "The limit is {limit} packages that are declared and not complete.",
+    )
+    fix = Text("Gửi nốt hoặc bỏ bớt các gói đang dở.", "Finish or abandon some of them.")
     retryable = True
 
 
@@ -193,7 +227,9 @@ class InstanceBusy(Refusal):
     code = "instance-in-flight-limit"
     status = 503
     title = Text("Máy chủ đang bận", "The server is busy")
-    detail = Text("Máy chủ đã nhận đủ {limit} byte đang gửi cùng lúc.", "The instance already has {limit} bytes in flight.")
+    detail = Text(
+        "Máy chủ đã nhận đủ {limit} byte đang gửi cùng lúc.", "The instance already has {limit} bytes in flight."
+    )
     fix = Text("Thử lại sau thời gian nêu ở Retry-After.", "Try again after the time in Retry-After.")
     retryable = True
 

@@ -88,8 +88,11 @@ class Secrecy:
     extensions: tuple[Extension, ...] = ()
     declassified_on: date | None = None
     declassified_by: str = ""
+    declassified_as: str = ""  # what the issuer was: originator, superior, successor, archives_administration
     list_item: str = ""
-    permission: str = ""
+    permission: str = ""  # its number
+    permission_on: date | None = None
+    permission_by: str = ""
     permission_rank: str = ""
     copying_forbidden: bool = False
     register_entry: str = ""
@@ -113,7 +116,8 @@ class Secrecy:
             if self.relevant_date is None:
                 return None
             end = anniversary(self.relevant_date, BASE_TERM_YEARS[self.level])
-        for extension in self.extensions:
+        # In the order of the decisions, whatever order they were sent in: a second extension stands on the first.
+        for extension in sorted(self.extensions, key=lambda entry: (entry.decided_on, entry.until)):
             if extension.decided_on <= end:
                 end = max(end, extension.until)
         return end

@@ -6,7 +6,7 @@ import re
 
 
 def nonce_ddl(schema: str) -> str:
-    """Create `<schema>.nonce` and the two functions that keep it.
+    """Create `<schema>.nonce` and the function that keeps it; the service's role may use both and delete no nonce.
 
     One partition for each UTC day of the signed `created`, so that forgetting a day is dropping a table; an ordinary
     logged table, because an unlogged one is emptied by a crash and every nonce could be used again. The default
@@ -60,5 +60,7 @@ END
 $keep$;
 
 REVOKE ALL ON FUNCTION {schema}.nonce_keep(date, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.nonce_keep(date, integer) TO nopluu_{schema};
+GRANT SELECT, INSERT ON {schema}.nonce TO nopluu_{schema};
 SELECT {schema}.nonce_keep((now() AT TIME ZONE 'UTC')::date, 7);
 """

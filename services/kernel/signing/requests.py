@@ -82,6 +82,7 @@ def sign_request(
         tag=profile.TAG,
         label=LABEL,
         include_alg=False,
+        use_existing_digest=content is not None,
         covered_component_ids=covered,
     )
     return {name.lower(): value for name, value in message.headers.items()}

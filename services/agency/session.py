@@ -21,12 +21,12 @@ from typing import Final
 from urllib.parse import urlencode
 
 from services.agency.answers import BUSY, Answer, protocol_broken, refusal
-from services.agency.assertions import make_assertion
 from services.agency.errors import AgencyError, IdentityError, InterruptedPushError, LaterError
 from services.agency.observing import Observer
 from services.agency.wire import NetworkError, Opened, Wire
 from services.kernel.refusals.registry import Text
 from services.kernel.signing import Content, sign_request
+from services.kernel.signing.assertions import make_assertion
 from services.kernel.signing.keys import PrivateKey
 
 ATTEMPTS: Final = 10

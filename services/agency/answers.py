@@ -13,7 +13,8 @@ from typing import Final
 from services.agency.errors import AgencyError, FatalError, Fault, IdentityError, LaterError, RejectedError
 from services.kernel.refusals.registry import Text
 
-BUSY: Final = frozenset({429, 502, 503, 504})
+BUSY: Final = frozenset({408, 429, 502, 503, 504})
+_SPOILT: Final = frozenset({400, 422})  # the bytes suffered on their way, where the refusal says `retryable`
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Answer:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request, signed anew, may succeed soon."""
+        return self.status in BUSY or (self.status in _SPOILT and self.problem.get("retryable") is True)
 
     @property
     def retry_after(self) -> int | None:

@@ -44,6 +44,7 @@ from services.agency.wire import Wire
 from services.kernel.refusals.registry import Text
 from services.kernel.secrecy import DeploymentProfile
 
+_HASHED_WRONG: Final = frozenset({"component-digest-mismatch", "parts-keep-missing", "file-changed"})
 VIETNAM: Final = timezone(timedelta(hours=7))
 
 
@@ -232,6 +233,10 @@ class Gateway:
         except InterruptedPushError:
             raise
         except AgencyError as error:
+            if error.code in _HASHED_WRONG:
+                for document in dossier.documents:
+                    for file in document.files:
+                        self.state.forget_digest(file.path.resolve())
             found = tuple(findings_of(error.faults, dossier))
             return Outcome(dossier.label, package, "failed", None, None, 0, 0, error=error, findings=found)
         sent = declared.payload_sources(opened.not_planned)

@@ -30,7 +30,7 @@ _ED25519: Final = 1
 _MAX_PATH: Final = 63
 
 
-class ReceiptInvalid(ValueError):  # noqa: N818 - a receipt is valid or it is not
+class ReceiptInvalid(ValueError):
     """The receipt does not prove the deposit; `reason` says which step failed."""
 
     def __init__(self, reason: str) -> None:

@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from services.agency.answers import BUSY, Answer, protocol_broken, refusal
+from services.agency.answers import Answer, protocol_broken, refusal
 from services.agency.errors import AgencyError, IdentityError, InterruptedPushError, LaterError
 from services.agency.observing import Observer
 from services.agency.wire import NetworkError, Opened, Wire
@@ -158,7 +158,7 @@ class Session:
                     return
                 content = b"".join(opened.chunks())
             answer = Answer(opened.status, opened.headers, content)
-            if answer.status in BUSY:
+            if answer.passing:
                 self._wait(0, answer.retry_after, "")
             elif not self._mend(answer):
                 raise refusal(answer)
@@ -180,7 +180,7 @@ class Session:
                 if attempt + 1 < ATTEMPTS:
                     self._wait(attempt, None, reason)
                 continue
-            if answer.status in BUSY:
+            if answer.passing:
                 reason = answer.code or str(answer.status)
                 if attempt + 1 < ATTEMPTS:
                     self._wait(attempt, answer.retry_after, "")

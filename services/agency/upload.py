@@ -26,6 +26,7 @@ from services.kernel.refusals.registry import Text
 
 DEFAULT_PART: Final = 8 * 1024 * 1024
 _ROUNDS: Final = 3  # how often parts may turn out missing again after they were sent
+_LOST: Final = 410  # the instance ended while it judged; nothing was kept
 _WAIT: Final = 30  # seconds that the gateway holds a question for a receipt
 _ENDED: Final = frozenset({"refused", "expired", "abandoned", "returned", "expelled"})
 _SENDING: Final = frozenset({"declared", "receiving"})
@@ -79,9 +80,11 @@ class Upload:
         body = Body.of(self._declared.manifest)
         self._observer.stage(self._label, "server-check", 0)
         answer = self._session.request("POST", url, body)
-        if answer.status == 202:
+        for _ in range(_ROUNDS):
+            if answer.status != 202:
+                break
             self._await_judgement(str(answer.json().get("package", "")))
-            answer = self._session.request("POST", url, body)
+            answer = self._session.request("POST", url, body)  # the package that stands now, or judged once more
         if answer.status not in (200, 201):
             raise refusal(answer)
         return _opened(answer)
@@ -112,8 +115,8 @@ class Upload:
                 "The gateway still misses parts after several rounds: files do not match their digests",
             ),
             Text(
-                "Kiểm tra ổ đĩa, xóa state.sqlite trong thư mục trạng thái rồi chạy lại",
-                "Check the disk, delete state.sqlite in the state folder and run again",
+                "Kiểm tra ổ đĩa rồi chạy lại: các tệp sẽ được băm lại",
+                "Check the disk and run again: the files will be hashed anew",
             ),
         )
 
@@ -192,9 +195,19 @@ class Upload:
         self._observer.advance(self._label, "upload", payload.part_length(number))
 
     def _await_judgement(self, package: str) -> None:
+        """Wait for the verdict on a large manifest; a judgement that was lost with its instance is over too.
+
+        Raises:
+            RejectedError: the rules refuse it.
+        """
         delay = 0.25
         while True:
-            status = self._status(package)
+            answer = self._session.request("GET", f"{self._origin}/v1/packages/{package}")
+            if answer.status == _LOST:
+                return
+            if answer.status != 200:
+                raise refusal(answer)
+            status = answer.json()
             state = status.get("state")
             if state == "judging":
                 self._session.pause(delay)

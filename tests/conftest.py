@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.components import summary
 
+pytest_plugins = ("tests.support.postgres",)
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what was real in this run and what was not."""

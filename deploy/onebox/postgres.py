@@ -162,6 +162,13 @@ def start(folder: Path, *, durable: bool = True, settings: dict[str, str] | None
     return server
 
 
+def version() -> str:
+    """The wheel's PostgreSQL, such as `18.1`."""
+    command = [str(_binaries(_Account(None, None)) / "postgres"), "--version"]
+    told = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603 - the wheel's own binary
+    return told.stdout.split()[-1]
+
+
 def _account() -> _Account:
     if os.geteuid() != 0:
         return _Account(None, None)

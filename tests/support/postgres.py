@@ -18,6 +18,7 @@ import pytest
 from deploy.onebox import postgres
 from deploy.onebox.postgres import OWNER, RunningPostgres
 from migrations.run import migrate
+from tests.support.components import took_part
 
 _TEMPLATE = "template_nopluu"
 _NUMBERS = itertools.count(1)
@@ -44,6 +45,7 @@ def postgres_server() -> Iterator[RunningPostgres]:
     """The session's server, without fsync: no machine crashes here. Tests that kill a server start their own."""
     folder = Path(tempfile.mkdtemp(prefix="nopluu-pg-"))
     server = postgres.start(folder, durable=False)
+    took_part("PostgreSQL", postgres.version())
     try:
         yield server
     finally:

@@ -19,6 +19,7 @@ def nonce_ddl(schema: str) -> str:
     """
     if not re.fullmatch(r"[a-z_]+", schema):
         raise ValueError("a schema name is lower-case letters")
+    # No percent sign in here: `op.execute` doubles it, and psycopg without parameters leaves it doubled.
     return f"""
 CREATE TABLE {schema}.nonce (
     day date NOT NULL,
@@ -34,25 +35,26 @@ CREATE FUNCTION {schema}.nonce_keep(today date, ahead integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $keep$
 DECLARE
     d date;
-    partition record;
+    name text;
     made integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('{schema}.nonce_keep'));
     FOR d IN SELECT generate_series(today - 1, today + ahead, interval '1 day') LOOP
-        IF to_regclass(format('{schema}.nonce_%s', to_char(d, 'YYYYMMDD'))) IS NULL
+        name := 'nonce_' || to_char(d, 'YYYYMMDD');
+        IF to_regclass('{schema}.' || name) IS NULL
            AND NOT EXISTS (SELECT 1 FROM {schema}.nonce_default WHERE day = d) THEN
-            EXECUTE format('CREATE TABLE {schema}.nonce_%s PARTITION OF {schema}.nonce FOR VALUES FROM (%L) TO (%L)',
-                           to_char(d, 'YYYYMMDD'), d, d + 1);
+            EXECUTE 'CREATE TABLE {schema}.' || quote_ident(name) || ' PARTITION OF {schema}.nonce FOR VALUES FROM ('
+                || quote_literal(d) || ') TO (' || quote_literal(d + 1) || ')';
             made := made + 1;
         END IF;
     END LOOP;
-    FOR partition IN
-        SELECT child.relname AS name
+    FOR name IN
+        SELECT child.relname
           FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
          WHERE inhparent = '{schema}.nonce'::regclass AND child.relname ~ '^nonce_[0-9]{{8}}$'
            AND to_date(substr(child.relname, 7), 'YYYYMMDD') < today - 1
     LOOP
-        EXECUTE format('DROP TABLE {schema}.%I', partition.name);
+        EXECUTE 'DROP TABLE {schema}.' || quote_ident(name);
     END LOOP;
     DELETE FROM {schema}.nonce_default WHERE day < today - 1;
     RETURN made;

@@ -84,7 +84,7 @@ def empty_database(postgres_server: RunningPostgres) -> Iterator[Database]:
 def clone(server: RunningPostgres, template: str) -> Database:
     """A new database like the template."""
     name = f"test_{next(_NUMBERS)}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return Database(server, name)
 
 

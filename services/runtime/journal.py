@@ -60,7 +60,7 @@ async def append(connection: AsyncConnection, event: bytes, drawn: Ticket | None
 async def entry(connection: AsyncConnection, event_id: UUID) -> Entry | None:
     """The leaf of an event; None while it has none, was erased, or was appended by another service."""
     row = (await connection.execute(_ENTRY, {"id": event_id})).one_or_none()
-    return None if row is None else Entry(row.index, bytes(row.salt), bytes(row.event))
+    return None if row is None else Entry(int(row[0]), bytes(row[1]), bytes(row[2]))
 
 
 async def receipt(connection: AsyncConnection, store: ObjectStore, event_id: UUID) -> bytes | None:

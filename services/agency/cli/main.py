@@ -16,7 +16,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from services.agency.cli import check_command, push_command, read_commands, setup_commands
+from services.agency.cli import check_command, push_command, read_commands, setup_commands, verify_command
 from services.agency.cli.context import Context
 from services.agency.cli.language import choose
 from services.agency.cli.terminal import Terminal
@@ -52,7 +52,7 @@ def root(
     context.obj = Context(Terminal(language=choose(lang)), profile, config)
 
 
-for part in (setup_commands, check_command, push_command, read_commands):
+for part in (setup_commands, check_command, push_command, read_commands, verify_command):
     part.register(app)
 
 

@@ -1,0 +1,4 @@
+"""Proving a deposit offline: from a receipt, public keys, and the deposit's own manifest and files. No network.
+
+Source: FORMATS "`nopluu verify`".
+"""

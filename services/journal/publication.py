@@ -1,0 +1,98 @@
+"""The log in the object store: tiles, entry bundles, and the checkpoint, under `log/`.
+
+A tile's content follows from its name, so writing one twice does no harm. Partial tiles are removed once the full one
+is there and a checkpoint covers it; of the checkpoint only the newest version is kept.
+
+Source: C2SP tlog-tiles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from services.kernel.refusals.platform import StoreUnavailable
+from services.kernel.tlog.tiles import WIDTH, Bundle, Tile
+from services.runtime.journal import CHECKPOINT, PREFIX
+from services.runtime.logging import logger
+from services.runtime.object_store.port import ObjectMissing, ObjectStore
+
+Resource = tuple[Tile | Bundle, bytes]
+
+_AT_ONCE = 8
+
+
+class Publication:
+    """What is written stays known, so that an unchanged partial tile is not written again."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._partial: set[Tile | Bundle] = set()
+        self._checkpoint_version: str | None = None
+
+    async def checkpoint(self) -> str | None:
+        """The note that is published; None where there is none."""
+        try:
+            return (await self._store.get(CHECKPOINT)).decode("utf-8", "replace")
+        except ObjectMissing:
+            return None
+
+    async def missing(self, resources: Sequence[Resource]) -> list[Resource]:
+        """Those that the store lacks, or holds with other bytes; the rest is remembered as written."""
+        found = await asyncio.gather(*(self._stands(resource) for resource in resources))
+        self._partial |= {
+            resource[0]
+            for resource, stands in zip(resources, found, strict=True)
+            if stands and resource[0].width < WIDTH
+        }
+        return [resource for resource, stands in zip(resources, found, strict=True) if not stands]
+
+    async def write(self, resources: Iterable[Resource]) -> None:
+        """Write tiles and bundles; all are durable when this returns.
+
+        Raises:
+            StoreUnavailable: some may be missing; write them again.
+        """
+        fresh = [(place, data) for place, data in resources if place not in self._partial]
+        outcomes = await asyncio.gather(
+            *(self._put(PREFIX + place.path, data) for place, data in fresh), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        self._partial |= {place for place, _ in fresh if place.width < WIDTH}
+
+    async def write_checkpoint(self, note: str) -> None:
+        """Publish a checkpoint whose tiles are all written."""
+        earlier = self._checkpoint_version
+        self._checkpoint_version = (await self._store.put(CHECKPOINT, note.encode())).version_id
+        if earlier is not None:
+            await self._discard(CHECKPOINT, earlier)
+
+    async def tidy(self, size: int) -> None:
+        """Remove the partial tiles whose full tile the published tree of this size contains."""
+        for place in sorted(self._partial, key=lambda place: place.path):
+            level = place.level if isinstance(place, Tile) else 0
+            if (place.number + 1) << 8 * (level + 1) <= size:
+                await self._discard(PREFIX + place.path, None)
+                self._partial.discard(place)
+
+    async def _put(self, name: str, data: bytes) -> None:
+        async with self._slots:
+            await self._store.put(name, data)
+
+    async def _stands(self, resource: Resource) -> bool:
+        place, data = resource
+        try:
+            async with self._slots:
+                return await self._store.get(PREFIX + place.path) == data
+        except ObjectMissing:
+            return False
+
+    async def _discard(self, name: str, version: str | None) -> None:
+        """What is no longer needed may stay where the store fails: it costs room and harms nothing."""
+        try:
+            await self._store.delete(name, version_id=version)
+        except StoreUnavailable:
+            logger().warning("log-object-not-removed")

@@ -25,6 +25,7 @@ from services.kernel.refusals.registry import Text
 
 FORMAT: Final = "nopluu/manifest1"
 UNHASHED: Final = "0" * 64  # stands for digests where only the rules are asked, before any file was read
+_OF_NOTHING: Final = hashlib.sha256().hexdigest()  # the one digest that is known without reading: an empty file's
 _DOCUMENT: Final = re.compile(r"/documents/(\d+)(?:/([a-z_]+)(?:/(.*))?)?")
 _DOSSIER: Final = re.compile(r"/dossier(?:/([a-z_]+)(?:/(.*))?)?")
 _MEDIA_TYPES: Final[Mapping[str, str]] = {
@@ -159,7 +160,7 @@ def _document(document: Document, digests: Mapping[str, str]) -> dict[str, objec
                 "name": file.name,
                 "media_type": media_type(file.name),
                 "size": file.size,
-                "sha256": digests.get(file.name, UNHASHED),
+                "sha256": digests.get(file.name, UNHASHED if file.size else _OF_NOTHING),
             }
             for file in document.files
         ],

@@ -1,30 +1,42 @@
-"""The code lists of the profiles, as data beside the layouts.
+"""The code lists and lengths of the profiles, as the reader of spreadsheets asks for them.
 
-Source: domain notes §1.4, §1.5; lists that differ between sources are data and marked for confirmation.
+They are the gateway's own data, so `check` on the agency's machine finds what the gateway would find.
+
+Source: DESIGN 5.1; domain notes §1.4, §1.5.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from importlib.resources import files
 
-from services.agency.sheets import __name__ as sheets_package
-from services.agency.sheets.folding import fold
 from services.agency.sheets.vocabulary import CodeList, Vocabulary
+from services.kernel.folding import fold
+from services.kernel.profiles import Field, profile
 
 
 @cache
-def vocabulary(profile: str) -> Vocabulary:
-    """The code lists of a profile; one without lists of its own has an empty vocabulary."""
-    place = files(sheets_package) / f"{profile}-lists.json"
-    if not place.is_file():
-        return Vocabulary()
-    raw = json.loads(place.read_text("utf-8"))
+def vocabulary(name: str) -> Vocabulary:
+    """The code lists and greatest lengths of a profile.
+
+    Raises:
+        KeyError: there is no such profile.
+    """
+    chosen = profile(name)
+    fields = [
+        ((belongs, field.wire), field)
+        for belongs, part in (("dossier", chosen.dossier), ("document", chosen.document))
+        for field in part.fields
+    ]
     return Vocabulary(
-        {
-            (belongs, wire): CodeList({fold(label): label for label in labels}, tuple(labels))
-            for belongs in ("dossier", "document")
-            for wire, labels in raw.get(belongs, {}).items()
-        }
+        lists={place: _code_list(field) for place, field in fields if field.codes},
+        lengths={place: field.length for place, field in fields if field.length is not None and not field.codes},
+    )
+
+
+def _code_list(field: Field) -> CodeList:
+    """Labels and codes both lead to the code; people choose among labels, or codes where a label is not known."""
+    wire = {fold(label): code for code, label in field.codes.items() if label}
+    return CodeList(
+        wire | {fold(code): code for code in field.codes},
+        tuple(label or code for code, label in field.codes.items()),
     )

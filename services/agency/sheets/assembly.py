@@ -14,12 +14,12 @@ from services.agency.delivery import Document, Dossier, Origin
 from services.agency.sheets.columns import Field, Layout
 from services.agency.sheets.files import Claims
 from services.agency.sheets.findings import Findings, shown
-from services.agency.sheets.folding import fold
 from services.agency.sheets.paths import is_cover
 from services.agency.sheets.rows import Row
 from services.agency.sheets.values import CellReader
 from services.agency.sheets.vocabulary import Vocabulary
 from services.agency.sheets.workbook import Cell
+from services.kernel.folding import fold
 from services.kernel.identifiers import parse_agency_code
 
 COVER_TYPE: Final = "Bìa hồ sơ"

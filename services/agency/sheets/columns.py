@@ -15,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
 
-from services.agency.sheets.folding import fold
 from services.agency.sheets.workbook import Cell, Sheet
+from services.kernel.folding import fold
 
 LAYOUTS: Final = ("party-flat",)
 _SEARCHED_ROWS: Final = 40

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from services.kernel.manifest.names import fault_of
+
 _IGNORED: Final = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
 _DRIVE: Final = re.compile(r"^(?:[A-Za-z]:|\\\\[^\\]+\\[^\\]+)")
 _COVER: Final = re.compile(r"(?:^|[/._ -])bia\.pdf$", re.IGNORECASE)
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class FolderIndex:
                     continue
                 normal = unicodedata.normalize("NFC", relative)
                 outside = path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve())
-                if outside or _UNSAFE.search(normal) or not _encodable(normal):
+                if outside or "\ufffd" in normal or fault_of(normal) is not None:
                     self.unsafe.append(normal.encode("utf-8", "replace").decode())
                     continue
                 try:
@@ -113,11 +114,3 @@ def steps_of(written: str) -> list[str]:
 def is_cover(written: str) -> bool:
     """Whether the path names a dossier's cover: it ends in `BIA.pdf`."""
     return _COVER.search(written.replace("\\", "/")) is not None
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -17,9 +17,9 @@ from openpyxl.utils import get_column_letter
 
 from services.agency.sheets.columns import Columns, Field, Layout
 from services.agency.sheets.findings import Findings
-from services.agency.sheets.folding import fold
 from services.agency.sheets.values import CellReader, Code
 from services.agency.sheets.workbook import Cell
+from services.kernel.folding import fold
 
 _TOTALS: Final = re.compile(r"(tong cong|tong so|tong|cong|total)\b")
 _DOCUMENT_SIGNS: Final = ("path", "subject", "issued_on", "type_name")

@@ -14,9 +14,9 @@ from typing import Final
 from openpyxl.utils.datetime import from_excel
 
 from services.agency.sheets.findings import Findings, shown
-from services.agency.sheets.folding import fold
 from services.agency.sheets.legacy_fonts import recognise
 from services.agency.sheets.workbook import Cell
+from services.kernel.folding import fold
 
 _ERRORS: Final = frozenset({"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
 _BLANKS: Final = re.compile(r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from services.agency.sheets.folding import fold
+from services.kernel.folding import fold
 
 
 @dataclass(frozen=True, slots=True)

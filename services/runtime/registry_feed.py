@@ -12,20 +12,17 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-import structlog
-
 from services.kernel import strict_json
 from services.kernel.identifiers import ClientId
 from services.kernel.records import RegistryState
 from services.kernel.refusals.platform import RegistryStale
+from services.runtime.logging import exception_names, logger
 from services.runtime.service_client import Answer, CallFailed
 
 MAX_AGE: Final = 2.0  # seconds
 INTERVAL: Final = 1.0  # seconds between the beginnings of two polls
 _RETRY: Final = 0.2  # seconds after a failed poll
 _MAX_PAGE: Final = 16 * 1024 * 1024  # bytes
-
-_log = structlog.get_logger(__name__)
 
 
 class Calls(Protocol):
@@ -79,11 +76,11 @@ class Registry:
                 await self.poll()
                 pause = max(0.0, begun + INTERVAL - self._monotonic())
                 if failing:
-                    _log.info("registry_feed_recovered")
+                    logger().info("registry-feed-recovered")
                 failing = False
             except (CallFailed, ValueError) as error:
                 if not failing:
-                    _log.warning("registry_feed_failed", error=type(error).__name__)
+                    logger().warning("registry-feed-failed", exception=exception_names(error))
                 failing = True
                 pause = _RETRY
             try:

@@ -1,0 +1,20 @@
+"""The machine's clock and its randomness."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.kernel.identifiers import uuid7
+
+
+class RealWorld:
+    """See `usecases.ports.World`."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def new_id(self) -> UUID:
+        return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))

@@ -1,0 +1,211 @@
+"""The registrar's side: agencies, fonds, clients, keys; and the facts that the other services follow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+
+from services.auth.api.schemas import (
+    AgencyIn,
+    AgencyOut,
+    AgencyPage,
+    ClientIn,
+    ClientOut,
+    ClientPage,
+    CodeIn,
+    FactsOut,
+    FondsIn,
+    FondsOut,
+    FondsPage,
+    KeyIn,
+    KeyOut,
+    SuccessionIn,
+)
+from services.auth.api.wiring import Looking, Registering, Serving, Wired
+from services.auth.domain.agencies import Succession
+from services.auth.usecases.enrol_client import ClientOffer, disable_client, enrol_client, enrol_key, revoke_key
+from services.auth.usecases.ports import Registrar
+from services.auth.usecases.read_registry import list_agencies, list_clients, list_fonds, read_facts
+from services.auth.usecases.record_succession import record_succession
+from services.auth.usecases.register_agency import AgencyOffer, CodeOffer, add_agency_code, register_agency
+from services.auth.usecases.register_fonds import FondsOffer, register_fonds
+from services.kernel.identifiers import AgencyId, ClientId
+from services.kernel.refusals.identity import (
+    AgencyCodeInvalid,
+    AgencyCodeTaken,
+    AgencyUnknown,
+    ClientDisabled,
+    ClientKeyTaken,
+    ClientKeyUnknown,
+    ClientKeyUnusable,
+    ClientScopesInvalid,
+    ClientUnknown,
+    FondsCodeTaken,
+    ScopeMissing,
+    SuccessionInvalid,
+    ValidityInvalid,
+)
+from services.runtime.openapi import refusing
+
+router = APIRouter(tags=["registry"])
+
+After = Annotated[UUID | None, Query(description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Kid = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$", description="RFC 7638 thumbprint of the key.")]
+
+
+@router.post(
+    "/v1/agencies",
+    status_code=201,
+    response_model=AgencyOut,
+    summary="Register an agency",
+    responses=refusing(AgencyCodeInvalid, AgencyCodeTaken, ValidityInvalid, ScopeMissing),
+)
+async def post_agency(form: AgencyIn, caller: Registering, wiring: Wired) -> AgencyOut:
+    offer = AgencyOffer(
+        name=form.name,
+        kind=form.kind,
+        level=form.level,
+        valid_from=form.valid_from,
+        valid_to=form.valid_to,
+        codes=[_code(code) for code in form.codes],
+    )
+    registrar = Registrar(caller.client)
+    return AgencyOut.of(await register_agency(offer, registrar, ledger=wiring.ledger, world=wiring.world))
+
+
+@router.get("/v1/agencies", response_model=AgencyPage, summary="List agencies", responses=refusing(ScopeMissing))
+async def get_agencies(_: Looking, wiring: Wired, after: After = None, limit: Limit = 100) -> AgencyPage:
+    found = await list_agencies(after=after, limit=limit, ledger=wiring.ledger)
+    return AgencyPage(
+        agencies=[AgencyOut.of(agency) for agency in found], next=found[-1].id if len(found) == limit else None
+    )
+
+
+@router.post(
+    "/v1/agencies/{agency}/codes",
+    status_code=201,
+    response_model=AgencyOut,
+    summary="Give an agency a further code",
+    responses=refusing(AgencyUnknown, AgencyCodeInvalid, AgencyCodeTaken, ValidityInvalid, ScopeMissing),
+)
+async def post_code(agency: UUID, form: CodeIn, caller: Registering, wiring: Wired) -> AgencyOut:
+    registrar = Registrar(caller.client)
+    return AgencyOut.of(
+        await add_agency_code(AgencyId(agency), _code(form), registrar, ledger=wiring.ledger, world=wiring.world)
+    )
+
+
+@router.post(
+    "/v1/successions",
+    status_code=204,
+    summary="Record that one agency follows another",
+    responses=refusing(AgencyUnknown, SuccessionInvalid, ScopeMissing),
+)
+async def post_succession(form: SuccessionIn, caller: Registering, wiring: Wired) -> Response:
+    succession = Succession(
+        AgencyId(form.predecessor), AgencyId(form.successor), form.kind, form.effective_on, form.instrument
+    )
+    await record_succession(succession, Registrar(caller.client), ledger=wiring.ledger, world=wiring.world)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/v1/fonds",
+    status_code=201,
+    response_model=FondsOut,
+    summary="Register a fonds",
+    responses=refusing(AgencyUnknown, FondsCodeTaken, ScopeMissing),
+)
+async def post_fonds(form: FondsIn, caller: Registering, wiring: Wired) -> FondsOut:
+    offer = FondsOffer(form.code, form.name, AgencyId(form.creator), AgencyId(form.custodian), form.deposit_source)
+    registrar = Registrar(caller.client)
+    return FondsOut.of(await register_fonds(offer, registrar, ledger=wiring.ledger, world=wiring.world))
+
+
+@router.get("/v1/fonds", response_model=FondsPage, summary="List fonds", responses=refusing(ScopeMissing))
+async def get_fonds(_: Looking, wiring: Wired, after: After = None, limit: Limit = 100) -> FondsPage:
+    found = await list_fonds(after=after, limit=limit, ledger=wiring.ledger)
+    return FondsPage(fonds=[FondsOut.of(fonds) for fonds in found], next=found[-1].id if len(found) == limit else None)
+
+
+@router.post(
+    "/v1/clients",
+    status_code=201,
+    response_model=ClientOut,
+    summary="Enrol a client",
+    responses=refusing(
+        AgencyUnknown, ClientScopesInvalid, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid, ScopeMissing
+    ),
+)
+async def post_client(form: ClientIn, caller: Registering, wiring: Wired) -> ClientOut:
+    offer = ClientOffer(
+        agency=AgencyId(form.agency),
+        name=form.name,
+        scopes=frozenset(form.scopes),
+        officer=form.officer,
+        keys=tuple(key.offer() for key in form.keys),
+    )
+    registrar = Registrar(caller.client)
+    return ClientOut.of(await enrol_client(offer, registrar, ledger=wiring.ledger, world=wiring.world))
+
+
+@router.get("/v1/clients", response_model=ClientPage, summary="List clients", responses=refusing(ScopeMissing))
+async def get_clients(_: Looking, wiring: Wired, after: After = None, limit: Limit = 100) -> ClientPage:
+    found = await list_clients(after=after, limit=limit, ledger=wiring.ledger)
+    return ClientPage(
+        clients=[ClientOut.of(entry) for entry in found], next=found[-1].client.id if len(found) == limit else None
+    )
+
+
+@router.post(
+    "/v1/clients/{client}/keys",
+    status_code=201,
+    response_model=KeyOut,
+    summary="Add a key beside the client's others",
+    responses=refusing(ClientUnknown, ClientDisabled, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid, ScopeMissing),
+)
+async def post_key(client: UUID, form: KeyIn, caller: Registering, wiring: Wired) -> KeyOut:
+    registrar = Registrar(caller.client)
+    return KeyOut.of(
+        await enrol_key(ClientId(client), form.offer(), registrar, ledger=wiring.ledger, world=wiring.world)
+    )
+
+
+@router.post(
+    "/v1/clients/{client}/keys/{kid}/revoke",
+    response_model=KeyOut,
+    summary="End a key at once",
+    responses=refusing(ClientUnknown, ClientKeyUnknown, ScopeMissing),
+)
+async def post_key_revocation(client: UUID, kid: Kid, caller: Registering, wiring: Wired) -> KeyOut:
+    registrar = Registrar(caller.client)
+    return KeyOut.of(await revoke_key(ClientId(client), kid, registrar, ledger=wiring.ledger, world=wiring.world))
+
+
+@router.post(
+    "/v1/clients/{client}/disable",
+    response_model=ClientOut,
+    summary="End a client and all its keys at once",
+    responses=refusing(ClientUnknown, ScopeMissing),
+)
+async def post_client_end(client: UUID, caller: Registering, wiring: Wired) -> ClientOut:
+    registrar = Registrar(caller.client)
+    return ClientOut.of(await disable_client(ClientId(client), registrar, ledger=wiring.ledger, world=wiring.world))
+
+
+@router.get(
+    "/v1/registry/facts",
+    response_model=FactsOut,
+    summary="Facts of the registry after a number (services only)",
+    responses=refusing(ScopeMissing),
+)
+async def get_facts(_: Serving, wiring: Wired, after: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0) -> FactsOut:
+    page = await read_facts(after, ledger=wiring.ledger)
+    return FactsOut(facts=[{**fact.body, "seq": fact.seq} for fact in page.facts], last=page.last)
+
+
+def _code(form: CodeIn) -> CodeOffer:
+    return CodeOffer(form.code, form.valid_from, form.valid_to)

@@ -1,0 +1,116 @@
+"""What the use cases of auth need from the world, each as a role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.auth.domain.agencies import Agency, CodePeriod, Fonds, Succession
+from services.auth.domain.clients import Client, ClientKey
+from services.auth.domain.facts import Fact
+from services.kernel.identifiers import AgencyCode, AgencyId, ClientId
+from services.kernel.signing.claims import AccessClaims, JoseHeader
+from services.kernel.signing.jws import CompactJws
+from services.kernel.signing.keys import PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Who changes the registry: a client with that scope, or (None) the operator on the machine itself."""
+
+    client: ClientId | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedFact:
+    """A fact with its place in the sequence."""
+
+    seq: int
+    body: Mapping[str, object]
+
+
+class Records(Protocol):
+    """The rows of auth within one transaction: committed when the block ends, rolled back when it raises."""
+
+    async def alone(self) -> None:
+        """Take the registry for this transaction: every other change waits. First in every change."""
+
+    async def agency(self, agency: AgencyId) -> Agency | None: ...
+
+    async def agencies(self, *, after: AgencyId | None, limit: int) -> list[Agency]: ...
+
+    async def holders(self, code: AgencyCode) -> list[tuple[AgencyId, CodePeriod]]:
+        """Every period in which anyone held the code."""
+
+    async def add_agency(self, agency: Agency, at: datetime) -> None:
+        """With its codes."""
+
+    async def add_code(self, agency: AgencyId, code: CodePeriod) -> None: ...
+
+    async def successions(self) -> list[Succession]: ...
+
+    async def add_succession(self, succession: Succession, at: datetime) -> bool:
+        """False where it was recorded before."""
+
+    async def fonds(self, *, after: UUID | None, limit: int) -> list[Fonds]: ...
+
+    async def add_fonds(self, fonds: Fonds, at: datetime) -> bool:
+        """False where the creator has one with this code."""
+
+    async def client(self, client: ClientId) -> tuple[Client, tuple[ClientKey, ...]] | None: ...
+
+    async def clients(self, *, after: ClientId | None, limit: int) -> list[tuple[Client, tuple[ClientKey, ...]]]: ...
+
+    async def key_owner(self, kid: str) -> ClientId | None: ...
+
+    async def add_client(self, client: Client, at: datetime) -> None: ...
+
+    async def add_key(self, client: ClientId, key: ClientKey, at: datetime) -> None: ...
+
+    async def revoke_key(self, kid: str, at: datetime) -> None: ...
+
+    async def disable_client(self, client: ClientId, at: datetime) -> None: ...
+
+    async def publish(self, fact: Fact, at: datetime) -> None:
+        """Give a fact the next number. The caller holds `alone`."""
+
+    async def facts(self, *, after: int, limit: int) -> tuple[list[NumberedFact], int]:
+        """Facts in order, and the number of the last one there is."""
+
+    async def journal(self, event: bytes) -> UUID:
+        """Append to the log in this transaction."""
+
+    async def use_assertion(self, client: ClientId, jti: str, expires: datetime) -> bool:
+        """False where this jti was used before."""
+
+
+class Ledger(Protocol):
+    """Opens transactions on the rows of auth."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Records]: ...
+
+
+class AssertionProof(Protocol):
+    """Checks a client assertion's signature."""
+
+    def check(self, token: str, parsed: CompactJws, header: JoseHeader, key: PublicKey) -> None:
+        """Raises AssertionAlgorithmRefused, AssertionDerEncoded, AssertionSignatureInvalid."""
+
+
+class TokenMint(Protocol):
+    """Signs access tokens with the issuer's current key."""
+
+    def mint(self, claims: AccessClaims) -> str: ...
+
+
+class World(Protocol):
+    """Time and chance."""
+
+    def now(self) -> datetime: ...
+
+    def new_id(self) -> UUID:
+        """A UUIDv7."""

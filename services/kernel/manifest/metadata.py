@@ -28,10 +28,10 @@ def check_metadata(metadata: Mapping[str, object], part: Part, pointer: str, fin
     """Report every member that its field does not allow, and every field that is demanded and missing."""
     for wire, value in metadata.items():
         field = part.by_wire.get(wire)
-        if field is None:
+        if field is None or not filled(value):
             if not _safe(value) or UNSAFE_TEXT.search(wire):
                 findings.error(member(pointer, wire), "text-unsafe")
-        elif filled(value):
+        else:
             fault = _CHECKS[field.kind](value, field)
             if fault is not None:
                 findings.error(f"{pointer}/{wire}", fault, field.length or 0)
@@ -46,9 +46,9 @@ def check_metadata(metadata: Mapping[str, object], part: Part, pointer: str, fin
 def check_stub(metadata: Mapping[str, object], part: Part, pointer: str, findings: Findings) -> None:
     """Report whatever a stub may not say; what it may say is checked as in any document."""
     for wire, value in metadata.items():
-        if not filled(value):
-            continue
         field = part.by_wire.get(wire)
+        if not filled(value) and _safe(value):
+            continue
         if field is None or not field.in_stub:
             findings.error(member(pointer, wire), "stub-has-metadata")
         elif (fault := _CHECKS[field.kind](value, field)) is not None:

@@ -66,7 +66,8 @@ def read_secrecy(value: Mapping[str, object], pointer: str, findings: Findings) 
     level = value.get("level")
     if level is not None and not isinstance(level, str):
         members.fault("level", "text-expected")
-    declassified = members.inner("declassified") or Members({}, pointer, findings)
+    decision = members.inner("declassified")
+    declassified = decision or Members({}, pointer, findings)
     declassified.only(_OF_DECLASSIFICATION)
     permission = members.inner("permission") or Members({}, pointer, findings)
     permission.only(_OF_PERMISSION)
@@ -76,8 +77,8 @@ def read_secrecy(value: Mapping[str, object], pointer: str, findings: Findings) 
         classified_on=_day(members, "classified_on"),
         expires_on=_day(members, "expires_on"),
         extensions=_extensions(members, findings),
-        declassified_on=_day(declassified, "on", required=members.has("declassified")),
-        declassified_by=declassified.text("authority", limit=_LONGEST, required=members.has("declassified")),
+        declassified_on=_day(declassified, "on", required=decision is not None),
+        declassified_by=declassified.text("authority", limit=_LONGEST, required=decision is not None),
         declassified_as=_word(declassified, "relation", RELATIONS),
         list_item=members.text("list_item", limit=_LONGEST),
         permission=permission.text("number", limit=_LONGEST),

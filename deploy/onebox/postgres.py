@@ -35,13 +35,15 @@ _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 _LONGEST_SOCKET: Final = 80  # bytes of the folder's path; the kernel's limit is 107 with the file's name
 
-# Neither values nor statements may enter the server's own log: a failing row holds titles.
+# Neither values nor statements may enter the server's own log: a failing row holds titles. "log" leaves out the errors
+# of single statements (their messages quote values; the client gets them) and keeps what concerns the server.
 _SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_error_verbosity": "terse",
+    "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",

@@ -31,6 +31,7 @@ from services.runtime.observing import log_unexpected
 from services.runtime.openapi import document
 from services.runtime.pages import pages
 from services.runtime.problems import asked_language, encode, note_refusal, problem, problem_headers, request_id
+from services.runtime.strict_bodies import read_strictly
 
 _CLIENT_GONE = 499
 
@@ -50,6 +51,7 @@ def create_app(*, service: str, title: str, description: str, routers: Sequence[
     )
     app.state.service = service
     for router in routers:
+        read_strictly(router.routes)
         app.include_router(router)
     app.include_router(pages())
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -89,6 +91,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return answer_refusal(request, RequestNotJson())
+    if any(entry["loc"] == ("body",) and isinstance(entry.get("input"), bytes) for entry in found):
+        return answer_refusal(request, MediaTypeUnsupported())  # a body that FastAPI did not even try to read
     pointers = [_pointer(entry) for entry in found]
     return answer_refusal(request, RequestInvalid(pointers=pointers, errors=len(pointers)))
 

@@ -5,17 +5,19 @@ Source: usability notes D (route templates only, one line a request).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kernel.refusals.platform import InternalError
+from services.kernel.refusals.platform import InstanceStopping, InternalError
 from services.runtime.logging import exception_names, logger, places
 from services.runtime.metrics import METHODS, Metrics
 from services.runtime.problems import request_id, send_problem
 
 NO_ROUTE: Final = "(none)"
+_STOPPING_SECONDS: Final = 2
 
 
 class Observed:
@@ -36,6 +38,11 @@ class Observed:
         self._metrics.requests_in_flight.inc()
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            # The server is stopping and its grace is over: a client should know that it may try elsewhere.
+            if answer.status is None:
+                await send_problem(scope, answer, InstanceStopping(retry_after=_STOPPING_SECONDS))
+            raise
         except Exception as error:
             if answer.status is None:
                 log_unexpected(scope, error)

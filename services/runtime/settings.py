@@ -40,7 +40,7 @@ Address = Annotated[str, AfterValidator(_address)]
 class ServiceSettings(BaseSettings):
     """Settings common to all services; each has its own subclass."""
 
-    model_config = SettingsConfigDict(env_prefix="NOPLUU_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="NOPLUU_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     environment: Literal["development", "production"]
     """Development doubles (file keyring, TCP listener with own TLS) start only in `development`."""

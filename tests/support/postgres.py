@@ -40,6 +40,20 @@ class Database:
         return self.url_for(OWNER)
 
 
+@pytest.fixture
+def postgres_folder() -> Iterator[Path]:
+    """A folder for a server of the test's own (`postgres.start(postgres_folder)`), removed afterwards.
+
+    Not under `tmp_path`: whenever anyone starts pytest it closes the folder above to other users, and as root the server
+    runs as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="nopluu-pg-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[RunningPostgres]:
     """The session's server, without fsync: no machine crashes here. Tests that kill a server start their own."""

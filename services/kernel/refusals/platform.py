@@ -56,6 +56,17 @@ class RegistryStale(Refusal):
     retryable = True
 
 
+class InstanceStopping(Refusal):
+    code = "instance-stopping"
+    status = 503
+    title = Text("Máy chủ đang dừng", "The instance is stopping")
+    detail = Text(
+        "Máy chủ dừng trước khi xử lý xong yêu cầu này.", "The instance stopped before it was done with this request."
+    )
+    fix = Text("Gửi lại cùng yêu cầu.", "Send the same request again.")
+    retryable = True
+
+
 class InternalError(Refusal):
     code = "internal-error"
     status = 500

@@ -47,7 +47,7 @@ from services.kernel.refusals.identity import (
     SignatureParameterMissing,
     SignatureTagMissing,
 )
-from services.kernel.signing import profile
+from services.kernel.signing import base64s, profile
 from services.kernel.signing.content_digest import parse_content_digest
 from services.kernel.signing.keys import PublicKey, looks_like_der, request_algorithm, thumbprint, verifies
 from services.kernel.signing.requests import Content
@@ -60,7 +60,7 @@ _LONGEST_FIELD: Final = 4096
 _FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]{1,64}", re.ASCII)
 _FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
 _NONCE: Final = re.compile(r"[A-Za-z0-9\-_.~+/=]{22,128}", re.ASCII)
-_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f\-]+", re.ASCII)
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f\-]+|[0-9A-F\-]+", re.ASCII)
 _KEYID: Final = re.compile(r"[A-Za-z0-9\-_]{43}", re.ASCII)
 _ALG: Final = re.compile(r"[a-z0-9\-]{1,32}", re.ASCII)
 _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -173,6 +173,9 @@ def _the_signature(fields: Mapping[str, list[bytes]]) -> tuple[list[object], dic
         raise SignatureTagMissing
     if len(ours) > 1:
         raise SignatureAmbiguous
+    spelling = f":{base64s.encode(ours[0][2])}:".encode("ascii")
+    if not any(spelling in line for line in fields["signature"]):  # the parser ignores stray bits at the end
+        raise SignatureMalformed
     return ours[0]
 
 
@@ -209,9 +212,15 @@ def _check_parameters(parameters: Mapping[str, object]) -> None:
         raise SignatureParameterInvalid(parameter="keyid")
     if not _ALG.fullmatch(str(parameters.get("alg", profile.ALGORITHMS[0]))):
         raise SignatureParameterInvalid(parameter="alg")
-    nonce = str(parameters["nonce"])
-    if not _NONCE.fullmatch(nonce) or (_HEXADECIMAL.fullmatch(nonce) and len(nonce.replace("-", "")) < 32):
+    if _is_weak(str(parameters["nonce"])):
         raise SignatureNonceWeak
+
+
+def _is_weak(nonce: str) -> bool:
+    """Whether the nonce cannot carry 128 bits. 22 characters are 16 bytes in base64url, whatever they look like."""
+    if not _NONCE.fullmatch(nonce):
+        return True
+    return len(nonce) > 22 and _HEXADECIMAL.fullmatch(nonce) is not None and len(nonce.replace("-", "")) < 32
 
 
 def _has_body(fields: Mapping[str, list[bytes]]) -> bool:

@@ -75,7 +75,7 @@ class ObjectStore(Protocol):
         """Remove one version, or every version and delete marker under the name. Absent is fine."""
 
     def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
-        """The objects whose names begin with `prefix`, by name in byte order, however many there are."""
+        """The objects whose names begin with `prefix`, each once, in no promised order, however many there are."""
 
     async def ready(self) -> None:
         """Return where the bucket exists and keeps versions.

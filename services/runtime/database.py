@@ -17,8 +17,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from services.kernel.refusals.platform import DatabaseUnavailable
+from services.runtime.metrics import Metrics
 
 CONNECT_SECONDS: Final = 5
 POOL_SECONDS: Final = 5
@@ -30,13 +32,15 @@ _PASSING_CLASSES: Final = ("08", "40", "53", "57", "58")
 _PASSING_CODES: Final = ("25006", "55P03")
 
 
-def create_engine(url: str, *, application_name: str, pool_size: int = 8) -> AsyncEngine:
+def create_engine(
+    url: str, *, application_name: str, pool_size: int = 8, metrics: Metrics | None = None
+) -> AsyncEngine:
     """An engine for one login role; it connects on first use.
 
     `url` is a libpq URI (`postgresql://role@/database?host=/socket/folder`, or with host and port). At most `pool_size`
-    connections; a caller waits `POOL_SECONDS` for one.
+    connections; a caller waits `POOL_SECONDS` for one. `metrics` tell how many are lent out.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
@@ -51,6 +55,10 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 8) -> Asy
             "keepalives_count": 3,
         },
     )
+    pool = engine.sync_engine.pool
+    if metrics is not None and isinstance(pool, QueuePool):
+        metrics.pool_in_use.set_function(pool.checkedout)
+    return engine
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
-from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from services.kernel.refusals import registered
+from services.runtime.pages_style import STYLE
 
 POLICY: Final = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _HEADERS: Final = {
@@ -32,7 +32,6 @@ _METHODS: Final = ("get", "put", "post", "delete", "patch")
 def pages() -> APIRouter:
     """Routes that are not part of the API they describe."""
     router = APIRouter(include_in_schema=False)
-    style = files("services.runtime").joinpath("static/docs.css").read_bytes()
 
     @router.get("/openapi.json")
     async def openapi(request: Request) -> Response:
@@ -49,7 +48,7 @@ def pages() -> APIRouter:
 
     @router.get("/docs.css")
     async def docs_style() -> Response:
-        return Response(style, media_type="text/css", headers=_HEADERS)
+        return Response(STYLE, media_type="text/css", headers=_HEADERS)
 
     return router
 

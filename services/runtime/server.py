@@ -45,15 +45,27 @@ async def serve(
         OSError: an address cannot be used, or a certificate cannot be read.
     """
     tls = _tls(settings.tls_cert, settings.tls_key)
-    servers = [_server(public, settings.listen, tls), _server(admin, settings.admin_listen, None)]
+    await _serve([_server(public, settings.listen, tls), _server(admin, settings.admin_listen, None)], stop, started)
+
+
+async def serve_admin(admin: ASGIApp, admin_listen: str, stop: asyncio.Event) -> None:
+    """The admin listener alone, for a process that answers no client: a worker, the sequencer.
+
+    Raises:
+        OSError: the address cannot be used.
+    """
+    await _serve([_server(admin, admin_listen, None)], stop, None)
+
+
+async def _serve(servers: list[_Server], stop: asyncio.Event, started: Started | None) -> None:
     running = [asyncio.create_task(server.serve()) for server in servers]
     stopping = asyncio.create_task(stop.wait())
     try:
         if await _opened(servers, running, stopping):
-            addresses = tuple(server.address() for server in servers)
+            addresses = [server.address() for server in servers]
             logger().info("serving", address=addresses[0])
             if started is not None:
-                await started(*addresses)
+                await started(addresses[0], addresses[-1])
             await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()

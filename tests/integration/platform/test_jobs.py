@@ -112,7 +112,10 @@ async def test_nothing_of_a_job_starts_before_its_transaction_commits(database: 
     await engine.dispose()
 
 
-async def test_a_failing_job_is_tried_again_and_then_told_as_failed(database: Database) -> None:
+async def test_a_failing_job_is_tried_again_and_then_told_as_failed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SWEEP_SECONDS", 0.2)
     url = database.url_for("nopluu_catalog")
     engine = create_engine(url, application_name="test")
     metrics, attempts = Metrics("test"), 0

@@ -19,6 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from starlette.types import ASGIApp
+
+from deploy.onebox.certificates import Certificates
+from services.runtime.app import create_app
+from services.runtime.guard import Guard
+from tests.support.serving import served
 
 _PROGRAM = """
 import asyncio, os, sys
@@ -242,3 +248,14 @@ async def test_forwarded_addresses_are_not_believed_and_garbage_is_refused(certi
             assert line.split()[1] == status, raw
             await asyncio.wait_for(reader.read(), 5)  # and the connection ends
             writer.close()
+
+
+async def test_a_service_in_this_process_answers_as_a_real_one(development_tls: Certificates) -> None:
+    def build(origin: str) -> ASGIApp:
+        app = create_app(service="test", title=origin, description="D", routers=[])
+        return Guard(app, [origin.removeprefix("https://")])
+
+    async with served(build, development_tls) as at, aiohttp.ClientSession() as session:
+        tls = ssl.create_default_context(cafile=str(at.ca))
+        async with session.get(f"{at.origin}/openapi.json", ssl=tls) as reply:
+            assert (await reply.json())["info"]["title"] == at.origin

@@ -1,3 +1,8 @@
+"""The style sheet of the pages a service shows of itself."""
+
+from typing import Final
+
+STYLE: Final = """\
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: #0b6bcb; }
 * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; margin: 0; }
@@ -17,3 +22,4 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-top
 th { font-weight: 600; }
 article { border-top: 1px solid var(--line); padding: .6rem 0; }
 article:target { outline: 2px solid var(--accent); }
+"""

@@ -123,8 +123,9 @@ class SqlRecords:
                 recorded_at=at,
             )
             .on_conflict_do_nothing()
+            .returning(t.succession.c.predecessor)
         )
-        return result.rowcount == 1
+        return result.one_or_none() is not None
 
     async def fonds(self, *, after: UUID | None, limit: int) -> list[Fonds]:
         query = select(t.fonds).order_by(t.fonds.c.id).limit(limit)
@@ -155,8 +156,9 @@ class SqlRecords:
                 registered_at=at,
             )
             .on_conflict_do_nothing()
+            .returning(t.fonds.c.id)
         )
-        return result.rowcount == 1
+        return result.one_or_none() is not None
 
     async def client(self, client: ClientId) -> ClientAndKeys | None:
         rows = (await self._connection.execute(select(t.client).where(t.client.c.id == client))).all()
@@ -237,9 +239,12 @@ class SqlRecords:
 
     async def use_assertion(self, client: ClientId, jti: str, expires: datetime) -> bool:
         result = await self._connection.execute(
-            upsert(t.used_assertion).values(client=client, jti=jti, expires_at=expires).on_conflict_do_nothing()
+            upsert(t.used_assertion)
+            .values(client=client, jti=jti, expires_at=expires)
+            .on_conflict_do_nothing()
+            .returning(t.used_assertion.c.jti)
         )
-        return result.rowcount == 1
+        return result.one_or_none() is not None
 
 
 async def forget_assertions(connection: AsyncConnection, before: datetime) -> int:

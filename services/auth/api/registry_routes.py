@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 
 from services.auth.api.schemas import (
     AgencyIn,
@@ -100,16 +100,17 @@ async def post_code(agency: UUID, form: CodeIn, caller: Registering, wiring: Wir
 
 @router.post(
     "/v1/successions",
-    status_code=204,
+    status_code=201,
+    response_model=SuccessionIn,
     summary="Record that one agency follows another",
     responses=refusing(AgencyUnknown, SuccessionInvalid, ScopeMissing),
 )
-async def post_succession(form: SuccessionIn, caller: Registering, wiring: Wired) -> Response:
+async def post_succession(form: SuccessionIn, caller: Registering, wiring: Wired) -> SuccessionIn:
     succession = Succession(
         AgencyId(form.predecessor), AgencyId(form.successor), form.kind, form.effective_on, form.instrument
     )
     await record_succession(succession, Registrar(caller.client), ledger=wiring.ledger, world=wiring.world)
-    return Response(status_code=204)
+    return form
 
 
 @router.post(

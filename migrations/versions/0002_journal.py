@@ -39,11 +39,15 @@ CREATE TABLE journal.pending (
     PRIMARY KEY (appended_at, event)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- event is null only where a lost leaf was restored from the store, which does not name events.
 CREATE TABLE journal.leaf (
     index bigint PRIMARY KEY CHECK (index >= 0),
-    event uuid UNIQUE,
     entry bytea NOT NULL CHECK (octet_length(entry) = 32)
+);
+
+-- Which leaf an event has. A leaf that was restored from the store has none until its event is attached again.
+CREATE TABLE journal.place (
+    event uuid PRIMARY KEY,
+    index bigint NOT NULL UNIQUE
 );
 
 CREATE TABLE journal.checkpoint (
@@ -70,8 +74,8 @@ $append$;
 
 CREATE FUNCTION journal.entry(wanted uuid) RETURNS TABLE (index bigint, salt bytea, event bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $entry$
-    SELECT leaf.index, event.salt, event.event
-      FROM journal.event JOIN journal.leaf ON leaf.event = event.id
+    SELECT place.index, event.salt, event.event
+      FROM journal.event JOIN journal.place ON place.event = event.id
      WHERE event.id = wanted AND event.appended_by = session_user AND event.event IS NOT NULL
 $entry$;
 
@@ -79,7 +83,7 @@ CREATE FUNCTION journal.erase(target uuid, record uuid, record_salt bytea) RETUR
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $erase$
 BEGIN
     UPDATE journal.event SET salt = NULL, event = NULL
-     WHERE id = target AND event.event IS NOT NULL AND EXISTS (SELECT FROM journal.leaf WHERE leaf.event = target);
+     WHERE id = target AND event.event IS NOT NULL AND EXISTS (SELECT FROM journal.place WHERE place.event = target);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no such event, or it has no leaf yet, or it is erased already';
     END IF;
@@ -88,6 +92,20 @@ BEGIN
         || '","event":"' || target || '","type":"event-erased"}', 'UTF8'));
 END
 $erase$;
+
+-- For `rebuild`: puts an event whose leaf exists (restored from the store) back in its place.
+CREATE FUNCTION journal.attach(old_id uuid, old_salt bytea, old_event bytea, author name, at bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $attach$
+BEGIN
+    IF NOT EXISTS (SELECT FROM journal.leaf WHERE index = at
+                      AND entry = sha256('\\x6e6f706c75752f6c6561663100'::bytea || old_salt || old_event)) THEN
+        RAISE EXCEPTION 'the leaf is another event''s';
+    END IF;
+    INSERT INTO journal.event (id, appended_at, appended_by, salt, event)
+        VALUES (old_id, clock_timestamp(), author, old_salt, old_event) ON CONFLICT (id) DO NOTHING;
+    INSERT INTO journal.place (event, index) VALUES (old_id, at) ON CONFLICT DO NOTHING;
+END
+$attach$;
 """
 
 _KEEPING = """
@@ -123,6 +141,8 @@ END
 $refuse$;
 CREATE TRIGGER leaf_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON journal.leaf
     FOR EACH STATEMENT EXECUTE FUNCTION journal.refuse_change();
+CREATE TRIGGER place_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON journal.place
+    FOR EACH STATEMENT EXECUTE FUNCTION journal.refuse_change();
 CREATE TRIGGER checkpoint_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON journal.checkpoint
     FOR EACH STATEMENT EXECUTE FUNCTION journal.refuse_change();
 CREATE TRIGGER event_is_kept BEFORE DELETE OR TRUNCATE ON journal.event
@@ -134,8 +154,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA journal FROM PUBLIC;
 GRANT USAGE ON SCHEMA journal TO nopluu_auth, nopluu_ingest, nopluu_catalog;
 GRANT EXECUTE ON FUNCTION journal.append(uuid, bytea, bytea), journal.entry(uuid)
     TO nopluu_auth, nopluu_ingest, nopluu_catalog;
-GRANT SELECT ON journal.event, journal.pending, journal.leaf, journal.checkpoint TO nopluu_journal;
-GRANT INSERT ON journal.leaf, journal.checkpoint TO nopluu_journal;
+GRANT SELECT ON journal.event, journal.pending, journal.leaf, journal.place, journal.checkpoint TO nopluu_journal;
+GRANT INSERT ON journal.leaf, journal.place, journal.checkpoint TO nopluu_journal;
 GRANT DELETE ON journal.pending TO nopluu_journal;
 GRANT EXECUTE ON FUNCTION journal.event_keep(integer) TO nopluu_journal;
 """

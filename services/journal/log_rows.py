@@ -19,15 +19,17 @@ _LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('nopluu.journal.seque
 _NUMBER = text(
     """
     WITH batch AS (
-        SELECT appended_at, event, entry, row_number() OVER (ORDER BY appended_at, event) - 1 AS place
+        SELECT appended_at, event, entry,
+               (SELECT coalesce(max(index) + 1, 0) FROM journal.leaf)
+               + row_number() OVER (ORDER BY appended_at, event) - 1 AS index
           FROM (SELECT * FROM journal.pending ORDER BY appended_at, event LIMIT :most) AS head
     ), gone AS (
         DELETE FROM journal.pending USING batch
          WHERE pending.appended_at = batch.appended_at AND pending.event = batch.event
+    ), placed AS (
+        INSERT INTO journal.place (event, index) SELECT event, index FROM batch
     )
-    INSERT INTO journal.leaf (index, event, entry)
-    SELECT (SELECT coalesce(max(index) + 1, 0) FROM journal.leaf) + place, event, entry FROM batch
-    RETURNING index, entry
+    INSERT INTO journal.leaf (index, entry) SELECT index, entry FROM batch RETURNING index, entry
     """
 )
 _LEAVES = text("SELECT index, entry FROM journal.leaf WHERE index >= :first ORDER BY index LIMIT :most")

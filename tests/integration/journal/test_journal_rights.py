@@ -95,7 +95,8 @@ FORBIDDEN = {
         "SELECT * FROM journal.pending",
         "SELECT * FROM journal.checkpoint",
         "INSERT INTO journal.event VALUES (gen_random_uuid(), now(), 'x', NULL, NULL)",
-        "INSERT INTO journal.leaf VALUES (0, NULL, sha256(''))",
+        "INSERT INTO journal.leaf VALUES (0, sha256(''))",
+        "SELECT * FROM journal.place",
         "DELETE FROM journal.pending",
         "SELECT journal.erase(gen_random_uuid(), gen_random_uuid(), sha256(''))",
         "SELECT journal.event_keep(1)",
@@ -109,6 +110,9 @@ FORBIDDEN = {
         "UPDATE journal.checkpoint SET note = ''",
         "DELETE FROM journal.checkpoint",
         "TRUNCATE journal.checkpoint",
+        "UPDATE journal.place SET index = 0",
+        "DELETE FROM journal.place",
+        "SELECT journal.attach(gen_random_uuid(), sha256(''), '', 'x', 0)",
         "UPDATE journal.event SET event = ''",
         "DELETE FROM journal.event",
         "INSERT INTO journal.event VALUES (gen_random_uuid(), now(), 'x', NULL, NULL)",
@@ -134,6 +138,7 @@ def test_what_a_role_may_not_do(database: Database, role: str, statement: str) -
         "UPDATE journal.leaf SET entry = sha256('x')",
         "DELETE FROM journal.leaf",
         "TRUNCATE journal.leaf",
+        "DELETE FROM journal.place",
         "DELETE FROM journal.checkpoint",
         "DELETE FROM journal.event",
         "TRUNCATE journal.event",
@@ -163,3 +168,24 @@ async def test_an_erased_event_leaves_its_leaf_and_a_record_of_the_erasure(log: 
     second = await log.sequence()
     assert (first.size, second.size) == (1, 2)
     assert await log.receipt(event) is None
+
+
+async def test_an_event_is_attached_only_to_its_own_leaf(log: Log) -> None:
+    first, second = await log.append(event_bytes(1), event_bytes(2))
+    await log.sequence()
+    attach = "SELECT journal.attach(%s, %s, %s, 'nopluu_ingest', %s)"
+    with psycopg.connect(log.database.admin_url) as connection:
+        kept = connection.execute("SELECT salt, event FROM journal.event WHERE id = %s", (first,)).fetchone()
+        assert kept is not None
+        connection.execute("SET session_replication_role = replica")  # as after a backup that lacked the event
+        connection.execute("DELETE FROM journal.place WHERE event = %s", (first,))
+        connection.execute("DELETE FROM journal.event WHERE id = %s", (first,))
+    assert await log.receipt(first) is None
+    with psycopg.connect(log.database.admin_url) as connection:
+        for salt, event, at in ((kept[0], kept[1], 1), (kept[0], b"{}", 0), (bytes(32), kept[1], 0), (*kept, 7)):
+            with pytest.raises(errors.RaiseException, match="another event"), connection.transaction():
+                connection.execute(attach, (first, salt, event, at))
+        connection.execute(attach, (first, *kept, 0))
+        connection.execute(attach, (first, *kept, 0))
+    assert await log.receipt(first) is not None
+    assert await log.receipt(second) is not None

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -44,8 +45,8 @@ class Auth:
     def agency(self) -> AgencyId:
         return self.begun.agency
 
-    def client(self, client_id: object, key: PrivateKey) -> Enrolled:
-        return Enrolled(client_id, key, ISSUER, HOST)  # type: ignore[arg-type]  # ids come from JSON as text
+    def client(self, client_id: UUID, key: PrivateKey) -> Enrolled:
+        return Enrolled(client_id, key, ISSUER, HOST)
 
     async def enrol(self, *scopes: str, key: PrivateKey | None = None, officer: str | None = None) -> Enrolled:
         """A new client of the archive office, with a token."""
@@ -59,7 +60,7 @@ class Auth:
         }
         reply = await self.registrar.ask(self.app, "POST", "/v1/clients", form)
         assert reply.status == 201, reply.body
-        made = self.client(reply.json()["id"], key)
+        made = self.client(UUID(reply.json()["id"]), key)
         assert (await made.obtain(self.app, HOST)).status == 200
         return made
 

@@ -1,0 +1,177 @@
+"""The rows of catalog. The schema's history is in `migrations/`; a test holds the two equal.
+
+`label` is the row's label id; ids and levels stand in `label`. Titles, subjects and file names stand in these rows and
+are never logged. Digests are 32 bytes, sizes bytes. `held` is prepared for holds: a held row is not served.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+
+metadata = MetaData(schema="catalog")
+
+
+def _held() -> Column[bool]:
+    return Column("held", Boolean, nullable=False, server_default=text("false"))
+
+
+label = Table(
+    "label",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("level", SmallInteger, nullable=False, unique=True),
+)
+
+# Only functions with the owner's rights see it: a session's id is what its holder proves itself with.
+session = Table(
+    "session",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("labels", ARRAY(SmallInteger), nullable=False),
+    Column("fonds", ARRAY(Uuid), nullable=False),
+    Column("archive", Boolean, nullable=False),
+    Column("writer", Boolean, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("session_expiry", "expires_at"),
+)
+
+received_message = Table(
+    "received_message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary),  # null once it is done
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Index("received_message_open", "received_at", postgresql_where=text("done_at is null")),
+)
+
+fonds = Table(
+    "fonds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("code", Text, nullable=False),
+    Index("fonds_code", "code"),
+)
+
+package = Table(
+    "package",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("chain", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("supersedes", Uuid),
+    Column("current", Boolean, nullable=False),
+    Column("agency", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("transfer", Text),
+    Column("creator", Text, nullable=False),
+    Column("submitter", Text, nullable=False),
+    Column("manifest_sha256", LargeBinary, nullable=False),
+    Column("not_planned", JSONB, nullable=False),
+    Column("levels", JSONB, nullable=False),
+    Column("document_count", Integer, nullable=False),
+    Column("component_count", Integer, nullable=False),
+    Column("sealed_at", DateTime(timezone=True), nullable=False),
+    Column("registered_at", DateTime(timezone=True), nullable=False),
+    _held(),
+    Index("package_chain_version", "chain", "version", unique=True),
+    Index("package_current", "chain", unique=True, postgresql_where=text("current")),
+)
+
+dossier = Table(
+    "dossier",
+    metadata,
+    Column("package", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("dossier_code", Text),
+    Column("title", Text),
+    Column("starts_on", Date),
+    Column("ends_on", Date),
+    Column("metadata", JSONB, nullable=False),
+    Column("secrecy", JSONB),
+    _held(),
+    Index("dossier_id", "id"),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("package", Uuid, nullable=False),
+    Column("dossier", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("stub", Boolean, nullable=False),
+    Column("subject", Text),
+    Column("issued_on", Date),
+    Column("number", Text),
+    Column("notation", Text),
+    Column("type_name", Text),
+    Column("issuer", Text),
+    Column("signer", Text),
+    Column("metadata", JSONB, nullable=False),
+    Column("secrecy", JSONB, nullable=False),
+    Column("component_count", Integer, nullable=False),
+    _held(),
+    Index("document_package", "package", "position"),
+)
+
+component = Table(
+    "component",
+    metadata,
+    Column("package", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("id", Uuid, nullable=False),
+    Column("document", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    _held(),
+    Index("component_id", "id"),
+    Index("component_document", "document"),
+    postgresql_partition_by="HASH (package)",
+)
+
+# Documents of current versions only; `catalog.find` looks here.
+document_words = Table(
+    "document_words",
+    metadata,
+    Column("document", Uuid, primary_key=True),
+    Column("package", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("issued_on", Date),
+    Column("day_number", Integer, nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Index("document_words_words", "words", postgresql_using="gin"),
+    Index("document_words_package", "package"),
+    Index("document_words_fonds_day", "fonds", "day_number", "document"),
+    Index("document_words_day", "day_number", "document"),
+)

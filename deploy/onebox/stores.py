@@ -23,6 +23,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,12 +32,12 @@ from urllib.parse import quote
 from deploy.onebox.files import write_private
 from deploy.onebox.processes import Child, Children, Command
 from deploy.onebox.state import free_port
+from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.object_store.s3 import S3Settings, ensure_bucket
+from services.runtime.object_store.seaweed_rules import FSYNC_RULE, RULES_ADDRESS, RULES_QUESTION, waits_for_disk
 
 BUCKET: Final = "nopluu"
 _READY_SECONDS: Final = 60.0
-_FSYNC_RULE: Final = b'{"version":1,"locations":[{"locationPrefix":"/buckets/","fsync":true}]}'
-_FILER_RULES: Final = "/etc/seaweedfs/filer.conf"
 
 Ports = Callable[[str], int]
 """Gives the port of a listener by its name; the same one on each run where a client must find it again."""
@@ -63,17 +64,20 @@ class Store:
         _forget_stale_indexes(self.folder)
         child = children.start(self.command)
         children.wait_until(child, self._waiting_for, seconds=_READY_SECONDS)
-        asyncio.run(ensure_bucket(self.settings))
         return child
 
     def _waiting_for(self) -> str | None:
-        """What is not ready yet; None once requests can be sent."""
+        """What is not ready yet; None once the bucket can be used."""
         try:
             _request(self.settings.endpoint)
             if self.settings.filer is not None:
                 _make_durable(self.settings.filer)
+            with ThreadPoolExecutor(1) as aside:  # a loop of its own, also where the caller runs in one
+                aside.submit(lambda: asyncio.run(ensure_bucket(self.settings))).result()
         except OSError as error:
             return str(error)
+        except StoreUnavailable as error:
+            return str(error.__cause__ or error)
         return None
 
 
@@ -222,17 +226,17 @@ def _boot() -> str:
 
 def _make_durable(filer: str) -> None:
     """Write the rule that makes uploads wait for an fsync, where it is not yet in force."""
-    if _request(filer + _FILER_RULES) == _FSYNC_RULE:
+    if waits_for_disk(_request(filer + RULES_QUESTION) or b"", BUCKET):
         return
     border = secrets.token_hex(16)
     form = (
         f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="filer.conf"\r\n\r\n'.encode()
-        + _FSYNC_RULE
+        + FSYNC_RULE
         + f"\r\n--{border}--\r\n".encode()
     )
-    folder = _FILER_RULES.rpartition("/")[0]
+    folder = RULES_ADDRESS.rpartition("/")[0]
     _request(f"{filer}{folder}/", form, f"multipart/form-data; boundary={border}")
-    if _request(filer + _FILER_RULES) != _FSYNC_RULE:
+    if not waits_for_disk(_request(filer + RULES_QUESTION) or b"", BUCKET):
         raise OSError("the filer did not take the rule that makes writes durable")
 
 

@@ -12,8 +12,8 @@ from deploy.onebox.processes import Child, Children
 from deploy.onebox.stores import Store, find_minio, minio, seaweedfs
 from services.runtime.object_store.s3 import S3Settings
 
-STORES = ("seaweedfs", "minio")
-MINIO_MISSING = "MinIO DID NOT RUN: no binary (make minio, or NOPLUU_MINIO); its contract is not proved by this run"
+STORES = {"seaweedfs": "SeaweedFS", "minio": "MinIO"}
+MINIO_MISSING = "no binary: make minio, or name one in NOPLUU_MINIO; its contract is not proved by this run"
 
 
 def available(kind: str) -> bool:

@@ -9,7 +9,6 @@ Source: DESIGN 3, 5.3; reference "performance" (the cheapest write that the stor
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,7 +18,7 @@ from typing import TypeVar
 import aiohttp
 
 from services.kernel.refusals.platform import StoreUnavailable
-from services.runtime.object_store import aws_chunked
+from services.runtime.object_store import aws_chunked, seaweed_rules
 from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored
 from services.runtime.object_store.s3_answers import Page, StoreAnswer, expect, keeps_versions, read_page, whole
 from services.runtime.object_store.s3_requests import RequestSigner, S3Settings, SignedRequest
@@ -156,15 +155,11 @@ class S3Store:
     async def _waits_for_disk(self, filer: str) -> bool:
         """Whether SeaweedFS has a rule that makes writes to this bucket wait for an fsync."""
         try:
-            async with self._connected().get(f"{filer}/etc/seaweedfs/filer.conf") as answer:
-                rules = json.loads(await whole(answer, _MAX_ANSWER)) if answer.status == 200 else {}
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            async with self._connected().get(filer + seaweed_rules.RULES_QUESTION) as answer:
+                rules = await whole(answer, _MAX_ANSWER)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreAnswer("the filer does not tell its rules") from error
-        place = f"/buckets/{self._settings.bucket}/"
-        return any(
-            rule.get("fsync") is True and place.startswith(rule.get("locationPrefix", "?"))
-            for rule in rules.get("locations", [])
-        )
+        return seaweed_rules.waits_for_disk(rules, self._settings.bucket)
 
     async def _delete_version(self, name: str, version_id: str) -> None:
         async def once() -> None:

@@ -36,7 +36,7 @@ from services.agency.pacing import Pace
 from services.agency.preparing import prepare, read_sheet
 from services.agency.profile import Profile
 from services.agency.receipts import require_valid
-from services.agency.session import Session
+from services.agency.session import Body, Session
 from services.agency.sheets.findings import Finding
 from services.agency.state import Pushed, State
 from services.agency.upload import DEFAULT_PART, Upload
@@ -192,6 +192,30 @@ class Gateway:
         if answer.status != 200:
             raise refusal(answer)
         return answer.body
+
+    @property
+    def origin(self) -> str:
+        """The gateway's address."""
+        return self._profile.gateway
+
+    def rules(self) -> bytes:
+        """The envelope of the secrecy rules in force."""
+        answer = self._session.request("GET", f"{self._session.endpoints().ingest}/v1/rules/current")
+        if answer.status != 200:
+            raise refusal(answer)
+        return answer.body
+
+    def publish_rules(self, envelope: bytes) -> None:
+        """Publish a bundle of rules that two officers signed; safe to repeat while it is the one in force.
+
+        Raises:
+            RejectedError: unsigned, not by two officers, not newer, not yet in force, or with errors.
+        """
+        answer = self._session.request("POST", f"{self._session.endpoints().ingest}/v1/rules", Body.of(envelope))
+        # An answer lost on the way makes the repeat "not newer" than itself.
+        published = answer.code == "rules-not-newer" and self.rules() == envelope
+        if answer.status not in (200, 201) and not published:
+            raise refusal(answer)
 
     def get(self, wanted: UUID, folder: Path) -> list[Path]:
         """Fetch a component, or every component of a document, dossier or package, into a folder.

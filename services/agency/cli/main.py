@@ -16,7 +16,14 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from services.agency.cli import check_command, push_command, read_commands, setup_commands, verify_command
+from services.agency.cli import (
+    check_command,
+    push_command,
+    read_commands,
+    rules_command,
+    setup_commands,
+    verify_command,
+)
 from services.agency.cli.context import Context
 from services.agency.cli.language import choose
 from services.agency.cli.terminal import Terminal
@@ -52,7 +59,7 @@ def root(
     context.obj = Context(Terminal(language=choose(lang)), profile, config)
 
 
-for part in (setup_commands, check_command, push_command, read_commands, verify_command):
+for part in (setup_commands, check_command, push_command, read_commands, verify_command, rules_command):
     part.register(app)
 
 

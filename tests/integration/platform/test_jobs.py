@@ -15,6 +15,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from deploy.onebox import postgres
+from migrations.run import migrate
+from services.kernel.refusals.platform import DatabaseUnavailable
 from services.runtime import jobs
 from services.runtime.database import create_engine, transaction
 from services.runtime.jobs import Tasks, Worker
@@ -180,6 +183,9 @@ async def test_a_periodic_function_runs_again_and_again(database: Database) -> N
 
 _KILLED = """
 import asyncio, sys
+from deploy.onebox import postgres
+from migrations.run import migrate
+from services.kernel.refusals.platform import DatabaseUnavailable
 from services.runtime import jobs
 from services.runtime.metrics import Metrics
 jobs.HEARTBEAT_SECONDS = 0.2
@@ -270,3 +276,43 @@ async def test_a_worker_outlives_a_lost_connection(database: Database) -> None:
         await asyncio.wait_for(seen.one.wait(), 20)
     assert {package for package, _ in seen.calls} == {"before", "after"}
     await engine.dispose()
+
+
+async def test_a_worker_outlives_the_databases_crash_and_no_committed_job_is_lost(
+    postgres_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SWEEP_SECONDS", 0.2)
+    monkeypatch.setattr(jobs, "STALLED_SECONDS", 2.0)
+    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(jobs, "DRAIN_SECONDS", 1.0)
+    server = postgres.start(postgres_folder)
+    try:
+        migrate(server.admin_url)
+        url = server.url_for("nopluu_ingest")
+        engine = create_engine(url, application_name="test")
+        tasks = Tasks("ingest_queue")
+        done: set[str] = set()
+
+        async def work(package: str) -> None:
+            await asyncio.sleep(0.05)
+            done.add(package)
+
+        worker = Worker(url, "ingest_queue", metrics=Metrics("test"))
+        worker.register("complete_package", work, retries=20)
+        committed: set[str] = set()
+        async with working(worker):
+            for number in range(60):
+                if number == 30:
+                    server.kill()
+                    server = await asyncio.to_thread(postgres.start, postgres_folder)
+                try:
+                    async with transaction(engine) as connection:
+                        await tasks.defer(connection, "complete_package", package=f"{number}")
+                except DatabaseUnavailable:
+                    continue
+                committed.add(f"{number}")
+            await until(lambda: committed <= done, 40)
+        assert len(committed) > 50
+        await engine.dispose()
+    finally:
+        server.stop()

@@ -45,8 +45,8 @@ from services.ingest.usecases.ports import (
     PublishedRules,
     RefusedPackage,
     Submitter,
-    Verdict,
 )
+from services.ingest.usecases.recovery_records import description_json, verdict_from_json
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
 from services.kernel.secrecy import Level
 from services.runtime import journal, nonces
@@ -103,7 +103,7 @@ class SqlBooks:
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
-        verdicts = tuple(_verdict(entry) for entry in row.verdicts)
+        verdicts = tuple(verdict_from_json(entry) for entry in row.verdicts)
         return RefusedPackage(
             PackageId(row.id), AgencyId(row.agency), row.declared_at, bytes(row.rules_sha256), verdicts
         )
@@ -147,7 +147,7 @@ class SqlBooks:
             )
         ).one()
         return PackageDescription(
-            tuple(_verdict(entry) for entry in row.verdicts),
+            tuple(verdict_from_json(entry) for entry in row.verdicts),
             tuple((pointer, reason) for pointer, reason in row.not_planned),
             tuple((pointer, code, vi, en) for pointer, code, vi, en in row.warnings),
             tuple((document, Level(level)) for document, level in row.levels),
@@ -206,10 +206,7 @@ class SqlBooks:
                 stored_parts=0,
                 declared_at=package.declared_at,
                 expires_at=package.expires_at,
-                verdicts=[_verdict_json(verdict) for verdict in description.verdicts],
-                not_planned=[list(entry) for entry in description.not_planned],
-                warnings=[list(entry) for entry in description.warnings],
-                levels=[[document, int(level)] for document, level in description.levels],
+                **description_json(description),
             )
             .on_conflict_do_nothing()
             .returning(t.package.c.id)
@@ -283,10 +280,7 @@ class SqlBooks:
                 stored_parts=0,
                 declared_at=at,
                 expires_at=at,
-                verdicts=[_verdict_json(verdict) for verdict in judged.verdicts],
-                not_planned=[],
-                warnings=[],
-                levels=[],
+                **description_json(PackageDescription(judged.verdicts, (), ())),
             )
         )
 
@@ -409,10 +403,6 @@ class SqlBooks:
         }
         values = {"state": state.value} | {name: value for name, value in changed.items() if value is not None}
         await self._connection.execute(update(t.package).where(t.package.c.id == package).values(values))
-
-    async def checked_components(self, package: PackageId) -> set[ComponentId]:
-        query = select(t.component.c.id).where(t.component.c.package == package, t.component.c.checked_at.is_not(None))
-        return {ComponentId(found) for found in (await self._connection.execute(query)).scalars()}
 
     async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None:
         await self._connection.execute(
@@ -567,7 +557,7 @@ _COMPONENT = [
     t.component.c[name]
     for name in (
         "position", "id", "key_id", "wrapped_key", "level", "document", "name", "media_type", "size", "sha256",
-        "plan_position", "origin",
+        "plan_position", "origin", "checked_at",
     )
 ]  # fmt: skip
 
@@ -599,7 +589,7 @@ def _package(row: Row[Any]) -> Package:
     )
 
 
-def _component(row: Row[Any]) -> ComponentRow:
+def _component(row: Row[*tuple[Any, ...]]) -> ComponentRow:
     return ComponentRow(
         position=row.position,
         id=ComponentId(row.id),
@@ -613,10 +603,11 @@ def _component(row: Row[Any]) -> ComponentRow:
         sha256=bytes(row.sha256),
         plan_position=row.plan_position,
         origin=PackageId(row.origin),
+        checked_at=row.checked_at,
     )
 
 
-def _package_key(row: Row[Any]) -> PackageKey:
+def _package_key(row: Row[*tuple[Any, ...]]) -> PackageKey:
     return PackageKey(Level(row.level), row.kek, bytes(row.wrapped))
 
 
@@ -630,26 +621,4 @@ def _part(row: Row[Any]) -> StoredPart:
         ciphertext_sha256=bytes(row.ciphertext_sha256),
         object_version=row.object_version,
         stored_at=row.stored_at,
-    )
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, object]:
-    return {
-        "pointer": verdict.pointer,
-        "effect": verdict.effect,
-        "report": verdict.report,
-        "rules": list(verdict.rules),
-        "relevant_date": None if verdict.relevant_date is None else verdict.relevant_date.isoformat(),
-        "messages": [list(message) for message in verdict.messages],
-    }
-
-
-def _verdict(loaded: Mapping[str, Any]) -> Verdict:
-    return Verdict(
-        pointer=loaded["pointer"],
-        effect=loaded["effect"],
-        report=loaded["report"],
-        rules=tuple(loaded["rules"]),
-        relevant_date=None if loaded["relevant_date"] is None else date.fromisoformat(loaded["relevant_date"]),
-        messages=tuple((vi, en) for vi, en in loaded["messages"]),
     )

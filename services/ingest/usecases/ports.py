@@ -32,7 +32,10 @@ class Submitter:
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One component that a deposit holds. `plan_position` is None where an earlier version's bytes are referenced."""
+    """One component that a deposit holds.
+
+    `plan_position` is None where an earlier version's bytes are referenced; `wrapped_key` is empty once it is erased.
+    """
 
     position: int
     id: ComponentId
@@ -46,6 +49,7 @@ class ComponentRow:
     sha256: bytes
     plan_position: int | None
     origin: PackageId
+    checked_at: datetime | None = None  # when a component that spans parts was proved from the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,10 +338,8 @@ class Books(Protocol):
         seal_event: UUID | None = None,
     ) -> None: ...
 
-    async def checked_components(self, package: PackageId) -> set[ComponentId]:
-        """Spanning components whose digest was already proved from the store."""
-
-    async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None: ...
+    async def mark_checked(self, package: PackageId, component: ComponentId, at: datetime) -> None:
+        """Remember that a component was proved from the store, so that it is read only once."""
 
     async def unmark_checked(self, package: PackageId, components: Sequence[ComponentId]) -> None: ...
 
@@ -394,6 +396,10 @@ class Ledger(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Books]: ...
 
 
+class StoredPartMissing(Exception):
+    """A part's object, or bytes of it, are not in the store although it acknowledged them."""
+
+
 class Vault(Protocol):
     """Keeps ciphertext: one object a part attempt, one sealed recovery record a package."""
 
@@ -410,7 +416,12 @@ class Vault(Protocol):
     def read(
         self, place: ComponentPlace, plan: Plan, parts: Mapping[int, StoredPart], key: bytes, start: int, end: int
     ) -> AsyncIterator[bytes]:
-        """Plaintext bytes `start … end - 1` of a component; each chunk is authenticated before it is given out."""
+        """Plaintext bytes `start … end - 1` of a component; each chunk is authenticated before it is given out.
+
+        Raises:
+            SealBroken: the stored bytes are not the component's; what was given out before is authentic.
+            StoredPartMissing, StoreUnavailable.
+        """
 
     async def put_record(self, package: PackageId, sealed: bytes) -> None:
         """Write the package's recovery record, in place of an earlier one; durable when this returns."""

@@ -1,0 +1,118 @@
+"""The child process in which a large manifest is judged: question on standard input, answer on standard output.
+
+The question is the length of the rules as u64be, the rules' payload, the manifest. The answer is JSON, because what
+judged a hostile manifest is not believed with more than data.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import struct
+import sys
+from datetime import date
+from uuid import UUID
+
+from services.ingest.adapters.judgement import judge_manifest
+from services.ingest.usecases.kept_refusals import kept, restored
+from services.ingest.usecases.ports import Judged, JudgedComponent
+from services.ingest.usecases.recovery_records import verdict_from_json, verdicts_json
+from services.kernel.identifiers import PackageId
+from services.kernel.refusals import Refusal
+from services.kernel.rules import compile_bundle, load_bundle
+from services.kernel.secrecy import DeploymentProfile, Level
+
+MEMORY = 3 * 1024**3  # bytes of address space: a manifest of 64 MiB needs half of it
+CPU_SECONDS = 500
+_LENGTH = struct.Struct(">Q")
+
+
+def question(rules: bytes, manifest: bytes) -> bytes:
+    """What the child reads."""
+    return b"".join((_LENGTH.pack(len(rules)), rules, manifest))
+
+
+def judged(answer: bytes) -> Judged:
+    """What the child found.
+
+    Raises:
+        Refusal: the one that the child raised.
+    """
+    value = json.loads(answer)
+    if "refusal" in value:
+        raise restored(value["refusal"])
+    return Judged(
+        manifest_sha256=bytes.fromhex(value["manifest_sha256"]),
+        rules_sha256=bytes.fromhex(value["rules_sha256"]),
+        profile=value["profile"],
+        fonds=value["fonds"],
+        submitter=value["submitter"],
+        supersedes=None if value["supersedes"] is None else PackageId(UUID(value["supersedes"])),
+        components=tuple(
+            JudgedComponent(document, index, name, media_type, size, bytes.fromhex(sha256), Level(level))
+            for document, index, name, media_type, size, sha256, level in value["components"]
+        ),
+        not_planned=tuple((pointer, reason) for pointer, reason in value["not_planned"]),
+        verdicts=tuple(verdict_from_json(entry) for entry in value["verdicts"]),
+        refused=value["refused"],
+        warnings=tuple((pointer, code, vi, en) for pointer, code, vi, en in value["warnings"]),
+        levels=tuple((document, Level(level)) for document, level in value["levels"]),
+    )
+
+
+def answer(asked: bytes, today: date, deployment: DeploymentProfile) -> bytes:
+    """Judge the manifest in a question."""
+    (length,) = _LENGTH.unpack_from(asked)
+    bundle = load_bundle(asked[_LENGTH.size : _LENGTH.size + length])
+    manifest = asked[_LENGTH.size + length :]
+    try:
+        found = judge_manifest(
+            manifest, compile_bundle(bundle), rules_sha256=bundle.sha256, today=today, deployment=deployment
+        )
+    except Refusal as refusal:
+        return _encoded({"refusal": kept(refusal)})
+    return _encoded(
+        {
+            "manifest_sha256": found.manifest_sha256.hex(),
+            "rules_sha256": found.rules_sha256.hex(),
+            "profile": found.profile,
+            "fonds": found.fonds,
+            "submitter": found.submitter,
+            "supersedes": None if found.supersedes is None else str(found.supersedes),
+            "components": [
+                [
+                    entry.document,
+                    entry.index,
+                    entry.name,
+                    entry.media_type,
+                    entry.size,
+                    entry.sha256.hex(),
+                    int(entry.level),
+                ]
+                for entry in found.components
+            ],
+            "not_planned": found.not_planned,
+            "verdicts": verdicts_json(found.verdicts),
+            "refused": found.refused,
+            "warnings": found.warnings,
+            "levels": [[document, int(level)] for document, level in found.levels],
+        }
+    )
+
+
+def main() -> None:
+    """Limit this process, then judge."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the manifest
+    today, deployment = date.fromisoformat(sys.argv[1]), DeploymentProfile(sys.argv[2])
+    sys.stdout.buffer.write(answer(sys.stdin.buffer.read(), today, deployment))
+    sys.stdout.buffer.flush()
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+if __name__ == "__main__":
+    main()

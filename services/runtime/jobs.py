@@ -2,7 +2,8 @@
 
 procrastinate keeps each service's queue in a schema of its own (`ingest_queue`). A job carries ids, never content. It
 may run more than once (a worker that dies hands its jobs to others), so every task is idempotent. Two jobs of the same
-name and arguments never run at once, but both run: a job deferred after another began must see what changed since.
+name and arguments never run at once, but both run: a job deferred after another began must see what changed since
+(DECISION-0007).
 
 Source: DESIGN 3 "Background work", security register §6 (deferring inside SQLAlchemy).
 """

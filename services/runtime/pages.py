@@ -3,7 +3,7 @@
 The pages are made here from the OpenAPI document and the registry of refusals, so they work in a closed network and
 under a Content-Security-Policy that lets in nothing but our own style sheet.
 
-Source: usability notes A ("Viewer": what the usual ones load from elsewhere), A1.
+Source: DECISION-0006; usability notes A1.
 """
 
 from __future__ import annotations

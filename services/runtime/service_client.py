@@ -102,11 +102,7 @@ class ServiceClient:
             CallFailed: no connection, no answer, or no token.
         """
         async with self.stream(method, url, body=body, content_type=content_type) as answer:
-            try:
-                content = b"".join([chunk async for chunk in answer.chunks])
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise CallFailed(type(error).__name__) from error
-            return Answer(answer.status, answer.headers, content)
+            return Answer(answer.status, answer.headers, b"".join([chunk async for chunk in answer.chunks]))
 
     @asynccontextmanager
     async def stream(
@@ -115,7 +111,7 @@ class ServiceClient:
         """A signed request whose answer is read as it arrives.
 
         Raises:
-            CallFailed: as `request`; while chunks are read, aiohttp.ClientError.
+            CallFailed: as `request`; also while chunks are read.
         """
         response = await self._send(method, url, body, content_type)
         if response.status == 401 and self._token is not None:
@@ -123,7 +119,7 @@ class ServiceClient:
             self._token = None
             response = await self._send(method, url, body, content_type)
         try:
-            yield StreamedAnswer(response.status, _lower(response.headers), response.content.iter_any())
+            yield StreamedAnswer(response.status, _lower(response.headers), _chunks(response))
         finally:
             response.close() if not response.content.at_eof() else response.release()
 
@@ -220,6 +216,14 @@ class ServiceClient:
                 trust_env=False,
             )
         return self._session
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise CallFailed(type(error).__name__) from error
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:

@@ -54,11 +54,6 @@ FINDINGS: Final[Mapping[str, Text]] = {
         "Số thứ tự phải là số nguyên từ 1 đến 9999999.", "An ordinal is a whole number from 1 to 9999999."
     ),
     "ordinal-twice": Text("Số thứ tự này đã có trong hồ sơ.", "The ordinal stands twice in the dossier."),
-    "stub-has-component": Text("Phiếu thay thế (stub) không được kèm tệp.", "A stub must not have any component."),
-    "stub-has-metadata": Text(
-        "Phiếu thay thế (stub) chỉ được có số thứ tự, ngày và nơi để bản giấy; không có trích yếu.",
-        "A stub may only have its ordinal, dates and the place of the paper; no subject.",
-    ),
     # secrecy
     "iso-date-invalid": Text(
         "Ngày phải có dạng yyyy-mm-dd, có thật, từ năm 1800 đến 2199.",

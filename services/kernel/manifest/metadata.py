@@ -24,8 +24,13 @@ _SEPARATORS: Final = re.compile(r"[,;]")
 _MOST_CODES: Final = 50
 
 
-def check_metadata(metadata: Mapping[str, object], part: Part, pointer: str, findings: Findings) -> None:
-    """Report every member that its field does not allow, and every field that is demanded and missing."""
+def check_metadata(
+    metadata: Mapping[str, object], part: Part, pointer: str, findings: Findings, *, stub: bool = False
+) -> None:
+    """Report every member that its field does not allow, and every field that is demanded and missing.
+
+    Nothing is demanded of a stub; whether it says more than it may is for the rules to judge.
+    """
     for wire, value in metadata.items():
         field = part.by_wire.get(wire)
         if field is None or not filled(value):
@@ -36,23 +41,11 @@ def check_metadata(metadata: Mapping[str, object], part: Part, pointer: str, fin
             if fault is not None:
                 findings.error(f"{pointer}/{wire}", fault, field.length or 0)
     for field in part.fields:
-        if field.demanded(metadata) and not filled(metadata.get(field.wire)):
+        if not stub and field.demanded(metadata) and not filled(metadata.get(field.wire)):
             findings.error(f"{pointer}/{field.wire}", "required-missing")
     start, end = (_day_of(part.value(metadata, name)) for name in ("start_date", "end_date"))
     if start is not None and end is not None and start > end:
         findings.error(f"{pointer}/{part.wire('start_date')}", "dates-reversed")
-
-
-def check_stub(metadata: Mapping[str, object], part: Part, pointer: str, findings: Findings) -> None:
-    """Report whatever a stub may not say; what it may say is checked as in any document."""
-    for wire, value in metadata.items():
-        field = part.by_wire.get(wire)
-        if not filled(value) and _safe(value):
-            continue
-        if field is None or not field.in_stub:
-            findings.error(member(pointer, wire), "stub-has-metadata")
-        elif (fault := _CHECKS[field.kind](value, field)) is not None:
-            findings.error(f"{pointer}/{wire}", fault, field.length or 0)
 
 
 def number_of(value: object) -> int | None:

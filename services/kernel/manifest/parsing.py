@@ -17,7 +17,7 @@ from uuid import UUID
 from services.kernel import strict_json
 from services.kernel.identifiers import PackageId, parse_agency_code
 from services.kernel.manifest.findings import Findings
-from services.kernel.manifest.metadata import check_metadata, check_stub, number_of
+from services.kernel.manifest.metadata import check_metadata, number_of
 from services.kernel.manifest.model import Manifest, ManifestComponent, ManifestDocument
 from services.kernel.manifest.names import fault_of
 from services.kernel.manifest.reading import Members
@@ -160,8 +160,8 @@ class _Reader:
         secrecy = self._secrecy(members) if members.has("secrecy") else None
         metadata = self._metadata(members)
         if self._profile is not None and metadata is not None:
-            check = check_stub if secrecy is not None and secrecy.stub else check_metadata
-            check(metadata, self._profile.dossier, "/dossier/metadata", self._findings)
+            stub = secrecy is not None and secrecy.stub
+            check_metadata(metadata, self._profile.dossier, "/dossier/metadata", self._findings, stub=stub)
         return metadata or {}, secrecy
 
     def _documents(self) -> tuple[ManifestDocument, ...]:
@@ -189,12 +189,9 @@ class _Reader:
         secrecy = self._secrecy(members)
         metadata = self._metadata(members)
         if self._profile is not None and metadata is not None:
-            check = check_stub if secrecy.stub else check_metadata
-            check(metadata, self._profile.document, f"{pointer}/metadata", self._findings)
-        components = self._components(members)
-        if secrecy.stub and components:
-            members.fault("components", "stub-has-component")
-        return ManifestDocument(ordinal, metadata or {}, secrecy, components)
+            place = f"{pointer}/metadata"
+            check_metadata(metadata, self._profile.document, place, self._findings, stub=secrecy.stub)
+        return ManifestDocument(ordinal, metadata or {}, secrecy, self._components(members))
 
     def _ordinal(self, members: Members) -> int:
         value = members.raw("ordinal")

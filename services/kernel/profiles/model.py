@@ -89,6 +89,13 @@ class Part:
             for wire, value in metadata.items()
         )
 
+    def exceeds_stub(self, metadata: Mapping[str, object]) -> bool:
+        """Whether the metadata say more than a stub may: anything but a field that is marked for stubs."""
+        return any(
+            filled(value) and ((field := self.by_wire.get(wire)) is None or not field.in_stub)
+            for wire, value in metadata.items()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

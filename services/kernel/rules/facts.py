@@ -49,6 +49,7 @@ VARIABLES: Final[Mapping[str, FactType]] = {
     "doc.declassified": _B,  # a decision of a named authority, dated today or earlier
     "doc.stub": _B,
     "doc.revealing": _B,  # its subject, or anything else that says what it is about, is there
+    "doc.beyond_stub": _B,  # metadata beyond what a stub may say: ordinal, dates, place of the paper
     "doc.components": _I,
     "doc.access_mode": _S,
     "doc.has_issued_on": _B,
@@ -113,6 +114,7 @@ def facts_of(situation: Situation) -> dict[str, Value]:
         and secrecy.declassified_on <= today,
         "doc.stub": secrecy.stub,
         "doc.revealing": situation.revealing,
+        "doc.beyond_stub": situation.beyond_stub,
         "doc.components": situation.components,
         "doc.access_mode": situation.access_mode,
         "doc.ended_by_issue": _ended_from(secrecy, secrecy.issued_on, today),

@@ -41,12 +41,17 @@ class PackageSituation:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One document to be judged. `revealing`: its metadata say what it is about. Equal situations, equal verdicts."""
+    """One document to be judged. Equal situations, equal verdicts.
+
+    `revealing`: its metadata say what it is about. `beyond_stub`: they say more than the ordinal, dates and place of the
+    paper, which are all that a stub may say.
+    """
 
     circumstances: Circumstances
     package: PackageSituation
     secrecy: Secrecy
     revealing: bool
+    beyond_stub: bool
     components: int
     access_mode: str
 
@@ -72,6 +77,7 @@ def situations(manifest: Manifest, circumstances: Circumstances) -> Iterator[Sit
             package=package,
             secrecy=document.secrecy,
             revealing=profile.document.reveals(document.metadata),
+            beyond_stub=profile.document.exceeds_stub(document.metadata),
             components=len(document.components),
             access_mode=_access_mode(document.metadata, profile.document, profile),
         )
@@ -81,10 +87,11 @@ def example(value: Mapping[str, object]) -> Situation:
     """The situation that an example of a row describes.
 
         {"today": "2026-11-24", "deployment": "open", "state_cipher": false, "secrecy": {"level": "mat", …},
-         "revealing": true, "components": 1, "access_mode": "", "profile": "party",
+         "revealing": true, "beyond_stub": true, "components": 1, "access_mode": "", "profile": "party",
          "dossier": {"secrecy": {…}, "revealing": true, "access_mode": "", "highest": "mat"}}
 
-    `today` and `secrecy` must be said; everything else has the values above, and the package holds nothing else.
+    `today` and `secrecy` must be said; everything else has the values above, `beyond_stub` that of `revealing`, and the
+    package holds nothing else.
 
     Raises:
         ExampleInvalid
@@ -104,6 +111,7 @@ def example(value: Mapping[str, object]) -> Situation:
     levels = [secrecy.level, *([] if dossier_secrecy is None else [dossier_secrecy.level])]
     if "highest" in around:
         levels.append(_level(around.pop("highest")))
+    revealing = _flag(members, "revealing", default=True)
     found = Situation(
         circumstances=Circumstances(
             today, DeploymentProfile(str(deployment)), state_cipher=_flag(members, "state_cipher", default=False)
@@ -116,7 +124,8 @@ def example(value: Mapping[str, object]) -> Situation:
             highest=_highest(levels),
         ),
         secrecy=secrecy,
-        revealing=_flag(members, "revealing", default=True),
+        revealing=revealing,
+        beyond_stub=_flag(members, "beyond_stub", default=revealing),
         components=_count(members, "components", default=1),
         access_mode=_word(members, "access_mode"),
     )

@@ -53,6 +53,7 @@ SITUATIONS = st.builds(
     package=PACKAGES,
     secrecy=SECRECIES,
     revealing=st.booleans(),
+    beyond_stub=st.booleans(),
     components=st.integers(0, 2),
     access_mode=st.sampled_from(["", "01", "02", "03"]),
 )

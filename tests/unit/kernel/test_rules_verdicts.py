@@ -15,7 +15,7 @@ from services.kernel.rules.compiling import HELD_AS_STUB
 from services.kernel.rules.model import bundle_payload
 from services.kernel.rules.situations import Situation
 from services.kernel.secrecy import BASE_TERM_YEARS, DeploymentProfile, Effect, Level
-from tests.unit.kernel.manifests import Json, document, manifest, parsed, stub
+from tests.unit.kernel.manifests import Json, component, document, manifest, parsed, stub
 from tests.unit.kernel.situations import SITUATIONS
 
 TODAY = date(2026, 11, 24)
@@ -138,6 +138,12 @@ def test_verdicts_are_by_document_in_order_with_the_record_s_own_date() -> None:
         (stub(level="tuyet_mat", issued_on="2020-01-01"), Effect.WITHHOLD, False, {"22"}),
         (stub(level="tuyet_mat", issued_on="1990-01-01"), Effect.QUARANTINE, False, {"14", "22"}),
         (stub(level="mat"), Effect.QUARANTINE, False, {"15"}),
+        (stub(issued_on="2020-03-04") | {"components": [component()]}, Effect.REFUSE, True, {"4", "22.content"}),
+        (stub(issued_on="2020-03-04") | {"metadata": {"subject": "x"}}, Effect.REFUSE, True, {"4", "22.content"}),
+        (stub(issued_on="2020-03-04") | {"metadata": {"issuer": "x"}}, Effect.REFUSE, True, {"22.content"}),
+        (stub(issued_on="2020-03-04") | {"metadata": {"original_location": "x"}}, Effect.WITHHOLD, False, {"22"}),
+        (stub(issued_on="2008-03-04") | {"metadata": {"subject": "x"}}, Effect.REFUSE, False, {"22.ended"}),
+        (stub(issued_on="2008-03-04"), Effect.WITHHOLD, False, {"13", "22"}),
         (stub(level="none"), Effect.QUARANTINE, False, {"22.none"}),
         (
             secret("mat", issued_on="2018-01-01", classified_on="2015-01-01"),
@@ -266,7 +272,7 @@ def test_in_the_open_nothing_protected_passes_but_an_empty_stub(situation: Situa
     if level is None:
         assert judgement.effect is Effect.REFUSE
     elif level is not Level.NONE and secrecy.protected_on(situation.circumstances.today):
-        content = situation.components > 0 or situation.revealing or not secrecy.stub
+        content = situation.components > 0 or situation.revealing or situation.beyond_stub or not secrecy.stub
         assert (judgement.effect is Effect.REFUSE) or not content
         assert judgement.effect >= Effect.WITHHOLD
     elif judgement.effect is Effect.QUARANTINE:

@@ -103,7 +103,10 @@ class Registry:
             match strict_json.parse(answer.body, max_bytes=_MAX_PAGE):
                 case {"facts": list(facts), "last": int(last)}:
                     if last < self._state.position:  # auth was restored to an earlier point: its word counts
-                        self._state = RegistryState()
+                        self._state, self._as_of = (
+                            RegistryState(),
+                            None,
+                        )  # an empty copy answers nothing until it is full
                         continue
                     self._state.apply(facts)
                     if self._state.position >= last:

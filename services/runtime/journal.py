@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,13 +20,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kernel.identifiers import uuid7
 from services.kernel.tlog.receipts import build_receipt, tiles_for_receipt
 from services.kernel.tlog.tiles import Tile
-from services.runtime.object_store.port import ObjectMissing, ObjectStore
+from services.runtime.object_store.port import ObjectMissing
 
 PREFIX = "log/"
 CHECKPOINT = f"{PREFIX}checkpoint"
 
 _APPEND = text("SELECT journal.append(:id, :salt, :event)")
 _ENTRY = text('SELECT "index", salt, event FROM journal.entry(:id)')
+
+
+class LogFiles(Protocol):
+    """Where the log's files are read: an object store, or something that keeps what never changes."""
+
+    async def get(self, name: str, *, version_id: str | None = None) -> bytes:
+        """Raises ObjectMissing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +71,13 @@ async def entry(connection: AsyncConnection, event_id: UUID) -> Entry | None:
     return None if row is None else Entry(int(row[0]), bytes(row[1]), bytes(row[2]))
 
 
-async def receipt(connection: AsyncConnection, store: ObjectStore, event_id: UUID) -> bytes | None:
+async def receipt(connection: AsyncConnection, store: LogFiles, event_id: UUID) -> bytes | None:
     """The receipt of an event under the newest checkpoint; None while no checkpoint covers it."""
     found = await entry(connection, event_id)
     return None if found is None else await receipt_of(found, store)
 
 
-async def receipt_of(found: Entry, store: ObjectStore) -> bytes | None:
+async def receipt_of(found: Entry, store: LogFiles) -> bytes | None:
     """The receipt of an entry under the newest checkpoint; None while no checkpoint covers it.
 
     Raises:
@@ -86,7 +94,7 @@ async def receipt_of(found: Entry, store: ObjectStore) -> bytes | None:
     return build_receipt(found.event, found.salt, found.index, note, tiles)
 
 
-async def read_tile(store: ObjectStore, tile: Tile) -> bytes:
+async def read_tile(store: LogFiles, tile: Tile) -> bytes:
     """A tile's bytes; of a partial one that was removed since, the head of the full one."""
     try:
         return await store.get(PREFIX + tile.path)

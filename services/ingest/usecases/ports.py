@@ -502,3 +502,10 @@ class Receipts(Protocol):
 
     async def grown(self, seconds: float) -> bool:
         """Wait until there is a newer checkpoint, for at most so long; whether there is."""
+
+
+class PublicLog(Protocol):
+    """The transparency log's files."""
+
+    async def read(self, path: str) -> bytes | None:
+        """`checkpoint` or `tile/…`; None where there is no such file."""

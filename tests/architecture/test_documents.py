@@ -38,6 +38,14 @@ def test_every_cited_decision_exists() -> None:
     assert set(cited_decisions()) <= known
 
 
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = set(re.findall(r"`(tests/[\w./-]+)`", (SERVICES / "THREATS.md").read_text("utf-8")))
+    assert len(named) > 8
+    for name in named:
+        place = ROOT / name
+        assert place.is_file() or list(place.glob("**/test_*.py")), name
+
+
 def test_no_document_names_a_machine() -> None:
     found = []
     for path in ROOT.rglob("*"):

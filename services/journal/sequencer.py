@@ -41,11 +41,13 @@ class Sequencer:
         *,
         publication: Publication,
         now: Callable[[], datetime],
+        batch: int = BATCH,
     ) -> None:
         self._signer = signer
         self._keys = [signer.verifier, *retired]
         self._publication = publication
         self._now = now
+        self._batch = batch
         self._edge = Edge()
         self._unwritten: list[Resource] = []
         self._published: Checkpoint | None = None
@@ -99,8 +101,8 @@ class Sequencer:
             self._published = stored
 
     async def number(self, rows: LogRows) -> int:
-        """Give leaves to pending events, at most `BATCH`; how many there were."""
-        first, entries = await rows.number(BATCH)
+        """Give leaves to pending events, at most one batch; how many there were."""
+        first, entries = await rows.number(self._batch)
         if entries and first != self._edge.size:
             raise gap(self._edge.size)
         self._unwritten += self._edge.append(entries)

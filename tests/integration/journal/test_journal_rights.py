@@ -7,6 +7,7 @@ import hashlib
 import psycopg
 import pytest
 from psycopg import errors
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.tlog.tree import entry_hash
 from services.runtime import journal
@@ -34,8 +35,8 @@ async def test_an_event_is_in_the_log_only_if_its_transaction_commits(log: Log) 
     assert (entry.index, entry.event) == (0, event_bytes(2))
 
 
-async def _append_and_fail(engine: object) -> None:
-    async with transaction(engine) as connection:  # type: ignore[arg-type]  # an engine
+async def _append_and_fail(engine: AsyncEngine) -> None:
+    async with transaction(engine) as connection:
         await journal.append(connection, event_bytes(1))
         raise RuntimeError("something fails later in the transaction")
 

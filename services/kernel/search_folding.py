@@ -22,6 +22,9 @@ from typing import Final, NamedTuple
 LONGEST_WORD: Final = 64
 """Characters of a key; what is longer is cut, in texts and searches alike."""
 
+MONTH_LENGTH: Final = len("1987-06")
+"""A day's key begins with its month's."""
+
 # A letter or digit, then also combining marks and characters that only format. The underscore separates.
 _WORD: Final = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff])*")
 _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")
@@ -76,7 +79,7 @@ def day_key(day: date) -> str:
 
 def month_key(day: date) -> str:
     """The key of a day's month."""
-    return f"{day.year:04}-{day.month:02}"
+    return day.isoformat()[:MONTH_LENGTH]
 
 
 def mentions(text: str, found: tuple[Word, ...]) -> tuple[Mention, ...]:

@@ -30,6 +30,17 @@ class DossierUnknown(Refusal):
     fix = Text("Tìm lại hồ sơ qua /v1/search.", "Find the dossier again through /v1/search.")
 
 
+class PackageSuperseded(Refusal):
+    code = "package-superseded"
+    status = 410
+    title = Text("Gói nộp đã được thay thế", "The package was superseded")
+    detail = Text(
+        "Phiên bản đang có hiệu lực của hồ sơ này là gói {newest}.",
+        "The version of this dossier that stands now is the package {newest}.",
+    )
+    fix = Text("Mở gói nêu trong detail.", "Open the package named in detail.")
+
+
 class SearchWithoutWords(Refusal):
     code = "search-without-words"
     status = 422

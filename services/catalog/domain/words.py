@@ -1,0 +1,68 @@
+"""The words by which a document is found: its texts folded, each word with a place and a weight.
+
+A word has one entry under its folded key and, where it differs, one under its exact key at the same place; so one index
+serves searches with and without diacritics. Days and months that a text names have entries too.
+
+Source: DESIGN 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from services.kernel.search_folding import MONTH_LENGTH, day_key, mentions, month_key, words
+
+Weight = Literal["A", "B", "C", "D"]
+
+LAST_PLACE: Final = 16_383
+"""PostgreSQL knows no later place in a text; the words beyond it are found, but not as parts of a phrase."""
+MOST_WORDS: Final = 50_000
+"""Words of one document that are indexed: an index entry has at most 1 MiB. What is beyond is kept, not found."""
+_GAP: Final = 2  # between two texts, so that no phrase reaches from one into the next
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key at one place (from 1) with its weight."""
+
+    key: str
+    place: int
+    weight: Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to be indexed, and how much it counts."""
+
+    text: str
+    weight: Weight
+
+
+def index(passages: Iterable[Passage], days: Iterable[date] = ()) -> tuple[Entry, ...]:
+    """The entries of a document: its passages in order, and the days it bears with their months and years."""
+    entries: list[Entry] = []
+    place = 0
+    for day in days:
+        place += 1
+        entries.extend(Entry(key, place, "A") for key in (day_key(day), month_key(day), str(day.year)))
+    left = MOST_WORDS
+    for passage in passages:
+        found = words(passage.text)[:left]
+        left -= len(found)
+        if not found:
+            continue
+        place += _GAP
+        first = place
+        for word in found:
+            entries.append(Entry(word.folded, min(place, LAST_PLACE), passage.weight))
+            if word.exact != word.folded:
+                entries.append(Entry(word.exact, min(place, LAST_PLACE), passage.weight))
+            place += 1
+        for mention in mentions(passage.text, found):
+            if mention.last < len(found):
+                at = min(first + mention.first, LAST_PLACE)
+                entries.extend(Entry(key, at, passage.weight) for key in {mention.key, mention.key[:MONTH_LENGTH]})
+    return tuple(entries)

@@ -46,6 +46,7 @@ class RunningStore:
         self._child.process.wait()
 
     def again(self) -> None:
+        self._children.stop()
         self._child = self._store.start(self._children)
 
 

@@ -13,7 +13,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import aiohttp
 
@@ -48,6 +48,12 @@ class S3Store:
         self._signer = RequestSigner(settings)
         self._session: aiohttp.ClientSession | None = None
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """End every connection; what is in flight fails."""
         if self._session is not None:
@@ -75,10 +81,10 @@ class S3Store:
             raise
 
     async def put(self, name: str, data: bytes) -> Stored:
-        headers = {"x-amz-checksum-crc32c": aws_chunked.checksum(data)}
+        headers = {"x-amz-checksum-crc32c": aws_chunked.checksum(data), "Content-Length": str(len(data))}
 
         async def once() -> Stored:
-            async with self._send(self._signer.sign("PUT", name, headers=headers), data) as answer:
+            async with self._send(self._signer.sign("PUT", name, headers=headers), _cut(data)) as answer:
                 return await _stored(answer, len(data))
 
         return await _patiently(once)
@@ -233,12 +239,9 @@ async def ensure_bucket(settings: S3Settings) -> None:
     Raises:
         StoreUnavailable
     """
-    store = S3Store(settings)
-    try:
+    async with S3Store(settings) as store:
         await store.create_bucket()
         await store.ready()
-    finally:
-        await store.close()
 
 
 class _Body:
@@ -268,6 +271,12 @@ class _Body:
             yield chunk
             self._limit.reschedule(None)
         self._limit.reschedule(now() + _ANSWER_SECONDS)
+
+
+async def _cut(data: bytes) -> AsyncIterator[memoryview]:
+    """In pieces, so that a large one does not hold up the event loop."""
+    for start in range(0, len(data), _PIECE):
+        yield memoryview(data)[start : start + _PIECE]
 
 
 async def _stored(answer: aiohttp.ClientResponse, length: int) -> Stored:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -74,8 +75,17 @@ class Child:
 class Children:
     """The processes of one state folder. All calls come from one thread: a child ends with the thread that started it."""
 
-    def __init__(self, logs: Path, record: Path, *, grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        record: Path,
+        *,
+        grace: float = GRACE,
+        held: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`held()` keeps a signal from falling between a child's start and its record."""
         self._grace = grace
+        self._held = held
         self._logs = logs
         self._record = record
         self._started: list[Child] = []
@@ -89,7 +99,7 @@ class Children:
     def start(self, command: Command) -> Child:
         """Start a command; its output is added to its log."""
         log = self._logs / f"{command.name}.log"
-        with log.open("ab") as stream:
+        with self._held(), log.open("ab") as stream:
             process = subprocess.Popen(  # noqa: S603 - the arguments are this package's own
                 [sys.executable, "-I", "-S", str(_WRAPPER), str(os.getpid()), *command.arguments],
                 stdin=subprocess.DEVNULL,
@@ -98,9 +108,9 @@ class Children:
                 env=dict(command.environment),
                 start_new_session=True,
             )
-        child = Child(command, process, log)
-        self._started.append(child)
-        self._write()
+            child = Child(command, process, log)
+            self._started.append(child)
+            self._write()
         return child
 
     def restart(self, child: Child) -> Child:

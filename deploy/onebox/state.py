@@ -60,6 +60,10 @@ class StateFolder:
         value = self._remembered.get(name)
         return None if value is None else str(value)
 
+    def names(self, prefix: str) -> list[str]:
+        """The remembered names that begin so, without the beginning."""
+        return [name.removeprefix(prefix) for name in self._remembered if name.startswith(prefix)]
+
     def remember(self, values: Mapping[str, str | int]) -> None:
         """Write down words for the next run."""
         self._remembered |= values

@@ -14,6 +14,7 @@ from services.agency.errors import AgencyError, FatalError, Fault, IdentityError
 from services.kernel.refusals.registry import Text
 
 BUSY: Final = frozenset({408, 429, 502, 503, 504})
+_NOT_SOON: Final = frozenset({"rules-not-published"})  # waits for people, not for seconds
 _SPOILT: Final = frozenset({400, 422})  # the bytes suffered on their way, where the refusal says `retryable`
 
 
@@ -58,6 +59,8 @@ class Answer:
     @property
     def passing(self) -> bool:
         """Whether the same request, signed anew, may succeed soon."""
+        if self.code in _NOT_SOON:
+            return False
         return self.status in BUSY or (self.status in _SPOILT and self.problem.get("retryable") is True)
 
     @property

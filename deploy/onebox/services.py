@@ -1,0 +1,117 @@
+"""The commands of the services' processes: what each is told, and nothing else of this process's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.onebox.certificates import Certificates
+from deploy.onebox.origins import Origins
+from deploy.onebox.processes import Command
+from services.runtime.object_store.s3 import S3Settings
+
+AUDIENCE: Final = "nopluu-onebox"
+SERVICE_CLIENTS: Final = ("ingest", "catalog")
+_WITH_WORKER: Final = ("ingest", "catalog")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the services' environment is made from. `clients` are the services' client ids."""
+
+    secrets: Path
+    origins: Origins
+    certificates: Certificates
+    store: S3Settings
+    clients: Mapping[str, str]
+
+    @property
+    def log_keys(self) -> Path:
+        """The log's public keys."""
+        return self.secrets / "log-keys.txt"
+
+    @property
+    def log_key(self) -> Path:
+        """The log's private key."""
+        return self.secrets / "log.pem"
+
+    @property
+    def signing_keys(self) -> Path:
+        """Folder of the keys that sign tokens."""
+        return self.secrets / "signing-keys"
+
+    def database_url(self, service: str) -> Path:
+        """File with the database URI of a service's role."""
+        return self.secrets / f"database-{service}.url"
+
+    def service_key(self, service: str) -> Path:
+        """Private key of a service's own client."""
+        return self.secrets / f"service-{service}.pem"
+
+    def commands(self) -> list[Command]:
+        """Every process, in the order of their start."""
+        return [
+            self._command("journal", "journal", self._journal()),
+            self._command("auth", "auth", self._service("auth") | {"signing_keys_dir": str(self.signing_keys)}),
+            *(
+                self._command(f"{service}{'-worker' if worker else ''}", service, self._extended(service), worker)
+                for service in _WITH_WORKER
+                for worker in (False, True)
+            ),
+        ]
+
+    def _command(self, process: str, service: str, settings: Mapping[str, str], worker: bool = False) -> Command:
+        told = {
+            "environment": "development",
+            "database_url_file": str(self.database_url(service)),
+            "admin_listen": f"127.0.0.1:{self.origins.admin[process]}",
+            "log_keys_file": str(self.log_keys),
+            **settings,
+        }
+        arguments = (sys.executable, "-m", f"services.{service}.main", *(("--worker",) if worker else ()))
+        return Command(process, arguments, _environment() | {f"NOPLUU_{name.upper()}": told[name] for name in told})
+
+    def _service(self, service: str) -> dict[str, str]:
+        origins = self.origins
+        return {
+            "secrecy_profile": "open",
+            "origin": origins.origin(service),
+            "auth_origin": origins.origin("auth"),
+            "ingest_origin": origins.origin("ingest"),
+            "catalog_origin": origins.origin("catalog"),
+            "audience": AUDIENCE,
+            "ca_file": str(self.certificates.ca),
+            "listen": f"127.0.0.1:{origins.public[service]}",
+            "tls_cert": str(self.certificates.server),
+            "tls_key": str(self.certificates.server_key),
+        }
+
+    def _extended(self, service: str) -> dict[str, str]:
+        told = self._service(service) | {
+            "service_client_id": self.clients[service],
+            "service_key_file": str(self.service_key(service)),
+        }
+        return told | (self._store() if service == "ingest" else {})
+
+    def _journal(self) -> dict[str, str]:
+        return self._store() | {"log_origin": self.origins.log, "log_key_file": str(self.log_key)}
+
+    def _store(self) -> dict[str, str]:
+        told = {
+            "store_endpoint": self.store.endpoint,
+            "store_bucket": self.store.bucket,
+            "store_access_key_file": str(self.store.access_key_file),
+            "store_secret_key_file": str(self.store.secret_key_file),
+            "store_region": self.store.region,
+        }
+        return told if self.store.filer is None else told | {"store_filer": self.store.filer}
+
+
+def _environment() -> dict[str, str]:
+    """What a Python process needs of ours: where programs and temporary files are, and that text is UTF-8."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "TZ", "SYSTEMROOT") if name in os.environ}
+    return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}

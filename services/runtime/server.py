@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -45,7 +46,13 @@ async def serve(
         OSError: an address cannot be used, or a certificate cannot be read.
     """
     tls = _tls(settings.tls_cert, settings.tls_key)
-    await _serve([_server(public, settings.listen, tls), _server(admin, settings.admin_listen, None)], stop, started)
+    outer = _server(public, settings.listen, tls)
+    try:
+        inner = _server(admin, settings.admin_listen, None)
+    except BaseException:
+        outer.close()
+        raise
+    await _serve([outer, inner], stop, started)
 
 
 async def serve_admin(admin: ASGIApp, admin_listen: str, stop: asyncio.Event) -> None:
@@ -58,7 +65,7 @@ async def serve_admin(admin: ASGIApp, admin_listen: str, stop: asyncio.Event) ->
 
 
 async def _serve(servers: list[_Server], stop: asyncio.Event, started: Started | None) -> None:
-    running = [asyncio.create_task(server.serve()) for server in servers]
+    running = [asyncio.create_task(server.serve(server.listening)) for server in servers]
     stopping = asyncio.create_task(stop.wait())
     try:
         if await _opened(servers, running, stopping):
@@ -76,8 +83,6 @@ async def _serve(servers: list[_Server], stop: asyncio.Event, started: Started |
         with suppress(asyncio.CancelledError):
             await stopping
     for outcome in outcomes:
-        if isinstance(outcome, SystemExit):
-            raise OSError("a listener could not be opened; its reason is in the log")
         if isinstance(outcome, BaseException):
             raise outcome
 
@@ -97,30 +102,58 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers."""
+    """uvicorn's server without its signal handlers, on sockets that are open already."""
+
+    def __init__(self, config: uvicorn.Config, listening: list[socket.socket] | None) -> None:
+        super().__init__(config)
+        self.listening = listening
+        self._address = f"unix:{config.uds}" if listening is None else _name_of(listening[0])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def address(self) -> str:
-        if self.config.uds is not None:
-            return f"unix:{self.config.uds}"
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self._address
+
+    def close(self) -> None:
+        """Close what was opened and will not be served."""
+        for each in self.listening or ():
+            each.close()
+
+
+def _name_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _tcp(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address that the host's name has, all on one port; port 0: the system chooses it."""
+    opened: list[socket.socket] = []
+    try:
+        for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+            chosen = opened[0].getsockname()[1] if opened else port
+            opened.append(socket.create_server((place[0], chosen), family=family, backlog=_BACKLOG))
+            opened[-1].setblocking(False)
+    except BaseException:
+        for each in opened:
+            each.close()
+        raise
+    return opened
 
 
 def _server(app: ASGIApp, address: str, tls: ssl.SSLContext | None) -> _Server:
-    place: dict[str, Any]
+    path, listening = None, None
     if address.startswith("unix:"):
         path = Path(address.removeprefix("unix:"))
-        path.unlink(missing_ok=True)  # left behind by a killed process
-        place = {"uds": str(path)}
+        if path.is_socket():
+            path.unlink()  # left behind by a killed process
     else:
         host, _, port = address.rpartition(":")
-        place = {"host": host.strip("[]"), "port": int(port)}
+        listening = _tcp(host.strip("[]"), int(port))
     config = uvicorn.Config(
         app,
+        uds=None if path is None else str(path),
         http="httptools",
         ws="none",
         lifespan="off",
@@ -134,9 +167,8 @@ def _server(app: ASGIApp, address: str, tls: ssl.SSLContext | None) -> _Server:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
-        **place,
     )
-    return _Server(config)
+    return _Server(config, listening)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import os
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -259,3 +260,24 @@ async def test_a_service_in_this_process_answers_as_a_real_one(development_tls: 
         tls = ssl.create_default_context(cafile=str(at.ca))
         async with session.get(f"{at.origin}/openapi.json", ssl=tls) as reply:
             assert (await reply.json())["info"]["title"] == at.origin
+
+
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open(development_tls: Certificates) -> None:
+    def build(origin: str) -> ASGIApp:
+        return Guard(create_app(service="test", title="T", description="D", routers=[]), [])
+
+    async with served(build, development_tls) as first:
+        port = int(first.origin.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"):
+            async with served(build, development_tls, port=port):
+                pass
+    async with served(build, development_tls, port=port):
+        pass
+
+
+async def test_a_taken_admin_address_keeps_the_service_from_starting(certificate: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(AssertionError, match="did not start"):
+            async with running(certificate, NOPLUU_ADMIN_LISTEN=address):
+                pass

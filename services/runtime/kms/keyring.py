@@ -225,6 +225,7 @@ class FileKeyring:
                 os.close(folder)
         except OSError as error:
             raise KmsUnavailable from error
+        self._ring = self._read()
 
 
 def _wrap(version: int, wrapping: bytes, key: bytes) -> bytes:

@@ -19,6 +19,7 @@ from services.agency.errors import FatalError, Fault
 from services.agency.payload import CHUNK, Source, file_changed
 from services.agency.sheets.findings import Finding
 from services.agency.sheets.paths import DiskFile
+from services.agency.sheets.texts import Severity
 from services.agency.state import State
 from services.kernel.canonical import canonical
 from services.kernel.refusals.registry import Text
@@ -108,12 +109,12 @@ def manifest_of(dossier: Dossier, *, submitter: str, digests: Mapping[str, str])
     return canonical(value)
 
 
-def findings_of(faults: Sequence[Fault], dossier: Dossier) -> list[Finding]:
+def findings_of(faults: Sequence[Fault], dossier: Dossier, *, severity: Severity = "error") -> list[Finding]:
     """The gateway's pointers as places of the sheet."""
-    return [_finding(fault, dossier) for fault in faults]
+    return [_finding(fault, dossier, severity) for fault in faults]
 
 
-def _finding(fault: Fault, dossier: Dossier) -> Finding:
+def _finding(fault: Fault, dossier: Dossier, severity: Severity) -> Finding:
     origin, column = locate(fault.pointer, dossier)
     where = Text(f" (tại {fault.pointer})", f" (at {fault.pointer})") if column is None else Text("", "")
     return Finding(
@@ -121,7 +122,7 @@ def _finding(fault: Fault, dossier: Dossier) -> Finding:
         origin.row,
         column,
         fault.code,
-        "error",
+        severity,
         "",
         Text(fault.detail.vi + where.vi, fault.detail.en + where.en),
         Text("Sửa ô này rồi nộp lại", "Mend this cell and push again"),

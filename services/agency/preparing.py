@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from services.agency.delivery import Delivery
+from services.agency.manifest_check import check_manifests
 from services.agency.profile_lists import vocabulary
 from services.agency.secrecy_check import withhold_secrets
 from services.agency.sheets.columns import layout as layout_named
@@ -28,5 +29,6 @@ def read_sheet(sheet: Path, files: Path, *, layout: str, today: date, fonds: str
 
 
 def prepare(delivery: Delivery, *, deployment: DeploymentProfile, today: date) -> None:
-    """Make stubs of what may not leave this machine, and tell."""
+    """Make stubs of what may not leave this machine, and tell what the gateway would refuse."""
     withhold_secrets(delivery, deployment=deployment, today=today)
+    check_manifests(delivery, deployment=deployment, today=today)

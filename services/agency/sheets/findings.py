@@ -11,7 +11,7 @@ from services.agency.sheets.workbook import Cell
 from services.kernel.refusals.registry import Text
 
 # Errors of the delivery as it lies on the disk that `push` itself resolves, by sending a stub.
-_RESOLVED_BY_STUB: Final = frozenset({"secrecy-unexpired"})
+_RESOLVED_BY_STUB: Final = frozenset({"secrecy-unexpired", "secrecy-stub-only"})
 _ORDER: Final[Mapping[str, int]] = {"error": 0, "warning": 1, "info": 2}
 _SHOWN: Final = 200  # characters of a value
 

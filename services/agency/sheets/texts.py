@@ -416,18 +416,25 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Lệnh push sẽ chỉ gửi phiếu thay; đưa tệp ra khỏi máy nối mạng và báo người phụ trách bảo mật",
         "push will send a stub only; take the file off the networked machine and tell your security officer",
     ),
+    "secrecy-stub-only": _kind(
+        "error",
+        "Chỉ được nộp phiếu thay, không trích yếu, không tệp: {text_vi}",
+        "Only a stub may be sent, no subject, no file: {text_en}",
+        "Lệnh push sẽ chỉ gửi phiếu thay; làm rõ ngày hoặc quyết định (quy tắc {rule}) rồi nộp lại",
+        "push will send a stub only; settle the date or the decision (rule {rule}) and push again",
+    ),
+    "rule-held": _kind(
+        "warning",
+        "Cổng sẽ giữ lại chờ cán bộ xem xét: {text_vi}",
+        "The gateway will hold it for an officer: {text_en}",
+        "Xem căn cứ của quy tắc {rule}",
+        "See the basis of rule {rule}",
+    ),
     "rule": _kind(
         "error",
         "{text_vi}",
         "{text_en}",
         "Xem căn cứ của quy tắc {rule}",
         "See the basis of rule {rule}",
-    ),
-    "manifest-invalid": _kind(
-        "error",
-        "{text_vi}",
-        "{text_en}",
-        "Sửa ô này",
-        "Mend this cell",
     ),
 }

@@ -18,8 +18,7 @@ from services.agency.verification.outcome import Failed, Proved
 from services.agency.verification.words import CODES
 from services.kernel.canonical import b64, canonical, unb64
 from services.kernel.tlog.notes import LogSigner, WitnessSigner
-
-from .deposits import LOG, ORIGIN, WITNESS, Deposit, Folder
+from tests.support.deposits import LOG, ORIGIN, WITNESS, Deposit, Folder
 
 OTHER_LOG = LogSigner(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"o" * 32))
 SECOND_WITNESS = WitnessSigner("witness.example/w2", Ed25519PrivateKey.from_private_bytes(b"v" * 32))

@@ -62,7 +62,7 @@ def parse(data: bytes, *, max_bytes: int = MAX_MANIFEST) -> Manifest:
     try:
         value = strict_json.parse(data, max_bytes=max_bytes)
     except strict_json.StrictJsonError as error:
-        raise ManifestNotJson(reason=error.reason) from None
+        raise ManifestNotJson(reason=error.reason, reason_vi=error.reason_vi) from None
     findings = Findings()
     if not isinstance(value, dict):
         findings.error("", "object-expected")

@@ -31,7 +31,7 @@ class ManifestNotJson(Refusal):
     code = "manifest-not-json"
     status = 400
     title = Text("Bản kê không phải JSON hợp lệ", "The manifest is not strict JSON")
-    detail = Text("Không đọc được bản kê: {reason}.", "The manifest cannot be read: {reason}.")
+    detail = Text("Không đọc được bản kê: {reason_vi}.", "The manifest cannot be read: {reason}.")
     fix = Text(
         "Ghi bản kê bằng thư viện JSON, mã hóa UTF-8, không có dấu BOM, không lặp tên thành phần, chỉ dùng số nguyên.",
         "Write it with a JSON library: UTF-8, no byte order mark, no member twice, integers only.",

@@ -182,3 +182,13 @@ def test_the_bound_of_components_is_never_too_low() -> None:
     assert component_bound(encoded(value)) == 7
     assert component_bound(encoded(value).replace(b'"sha256"', b'"\\u0073ha256"')) >= 7
     assert parse(encoded(value).replace(b'"sha256"', b'"\\u0073ha256"')).documents[0].components
+
+
+def test_every_refusal_can_be_told_in_both_languages() -> None:
+    for data in (b"{", b"\xff", b'{"a":1,"a":2}', b'{"format":"nopluu/manifest1"}'):
+        with pytest.raises((ManifestNotJson, ManifestInvalid)) as refused:
+            parse(data)
+        told = refused.value.detail.filled(refused.value.facts)
+        assert told.vi
+        assert told.en
+        assert "{" not in told.vi + told.en

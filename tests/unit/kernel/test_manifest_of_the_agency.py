@@ -96,3 +96,13 @@ def test_a_name_the_gateway_refuses_is_already_found_on_the_disk(tmp_path: Path)
     index = FolderIndex(tmp_path)
     assert [file.name for file in index.files] == ["được.pdf"]
     assert len(index.unsafe) == 1
+
+
+def test_the_published_vectors_are_read_and_judged_as_they_say(rules: CompiledBundle) -> None:
+    folder = Path(__file__).parents[2] / "vectors" / "manifests"
+    for name, said in json.loads((folder / "sound.json").read_text("utf-8")).items():
+        manifest = parse((folder / name).read_bytes())
+        assert manifest.sha256.hex() == said["sha256"]
+        assert len(manifest.documents) == said["documents"]
+        assert sum(len(document.components) for document in manifest.documents) == said["components"]
+        assert [effect.wire for effect in _effects(rules, manifest)] == said["effects_open_2026_11_24"]

@@ -31,6 +31,8 @@ PUBLISH_SECONDS: Final = 0.2
 _RETRY_SECONDS: Final = 1.0
 _UPKEEP_SECONDS: Final = 6 * 3600.0
 _COUNT_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 5.0
+_TIDIED_AT_ONCE: Final = 8  # so that removing hundreds of partial tiles keeps no event waiting
 _MONTHS_AHEAD: Final = 3
 
 
@@ -44,8 +46,7 @@ class Duty:
         self._sequencer = sequencer
         self._publication = publication
         self._trouble: DatabaseUnavailable | StoreUnavailable | None = None
-        self._published_at = 0.0
-        self._upkept_at = self._counted_at = float("-inf")
+        self._published_at = self._looked_at = self._upkept_at = self._counted_at = float("-inf")
         registry = metrics.registry
         self._active = Gauge("nopluu_log_active", "1 in the sequencer that holds the lock.", registry=registry)
         self._size = Gauge("nopluu_log_size", "Leaves of the log.", registry=registry)
@@ -97,22 +98,30 @@ class Duty:
     async def _turn(self, rows: LogRows, stop: asyncio.Event) -> None:
         await self._upkeep(rows)
         numbered = 0 if self._sequencer.clogged else await self._sequencer.number(rows)
-        if self._sequencer.behind and time.monotonic() - self._published_at >= PUBLISH_SECONDS:
-            try:
-                checkpoint = await self._sequencer.publish(rows)
-            except StoreUnavailable as error:
-                self._trouble = error
-                logger().warning("log-waits", code=error.code)
-                await _pause(stop, _RETRY_SECONDS)
-                return
+        try:
+            await self._publish(rows)
+        except StoreUnavailable as error:
+            self._trouble = error
+            logger().warning("log-waits", code=error.code)
+            await _pause(stop, _RETRY_SECONDS)
+            return
+        if not self._sequencer.behind:
             self._trouble = None
-            self._published_at = time.monotonic()
-            self._size.set(checkpoint.size)
-            self._signed.set_to_current_time()
-            await self._publication.tidy(checkpoint.size)
-        self._trouble = None if not self._sequencer.behind else self._trouble
         if numbered < BATCH:
             await _pause(stop, POLL_SECONDS)
+
+    async def _publish(self, rows: LogRows) -> None:
+        now = time.monotonic()
+        if not self._sequencer.behind and now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            await self._sequencer.look_again()
+        if self._sequencer.behind and now - self._published_at >= PUBLISH_SECONDS:
+            checkpoint = await self._sequencer.publish(rows)
+            self._published_at = self._looked_at = time.monotonic()
+            self._size.set(checkpoint.size)
+            self._signed.set_to_current_time()
+        elif not self._sequencer.behind:
+            await self._publication.tidy(self._sequencer.size, _TIDIED_AT_ONCE)
 
     async def _upkeep(self, rows: LogRows) -> None:
         now = time.monotonic()

@@ -28,7 +28,8 @@ class Publication:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._partial: set[Tile | Bundle] = set()
+        self._partial: set[Tile | Bundle] = set()  # written by this process, or compared
+        self._left: set[Tile | Bundle] = set()  # by an earlier one: only to be removed
         self._checkpoint_version: str | None = None
 
     async def checkpoint(self) -> str | None:
@@ -41,6 +42,8 @@ class Publication:
     async def missing(self, resources: Sequence[Resource]) -> list[Resource]:
         """Those that the store lacks, or holds with other bytes; the rest is remembered as written."""
         found = await asyncio.gather(*(self._stands(resource) for resource in resources))
+        for place, _ in resources:
+            self._left |= await self._narrower(place)
         self._partial |= {
             resource[0]
             for resource, stands in zip(resources, found, strict=True)
@@ -70,17 +73,23 @@ class Publication:
         if earlier is not None:
             await self._discard(CHECKPOINT, earlier)
 
-    async def tidy(self, size: int) -> None:
-        """Remove the partial tiles whose full tile the published tree of this size contains."""
-        for place in sorted(self._partial, key=lambda place: place.path):
-            level = place.level if isinstance(place, Tile) else 0
-            if (place.number + 1) << 8 * (level + 1) <= size:
-                await self._discard(PREFIX + place.path, None)
-                self._partial.discard(place)
+    async def tidy(self, size: int, most: int = 1000) -> None:
+        """Remove some of the partial tiles whose full tile the published tree of this size contains."""
+        passed = [place for place in self._partial | self._left if _end(place) <= size]
+        for place in passed[:most]:
+            await self._discard(PREFIX + place.path, None)
+            self._partial.discard(place)
+            self._left.discard(place)
 
     async def _put(self, name: str, data: bytes) -> None:
         async with self._slots:
             await self._store.put(name, data)
+
+    async def _narrower(self, place: Tile | Bundle) -> set[Tile | Bundle]:
+        """What stands in the store of this tile with fewer hashes."""
+        prefix = f"{PREFIX}{place._replace(width=WIDTH).path}.p/"
+        widths = [entry.name.removeprefix(prefix) async for entry in self._store.list(prefix)]
+        return {place._replace(width=int(width)) for width in widths if width.isdigit() and int(width) < place.width}
 
     async def _stands(self, resource: Resource) -> bool:
         place, data = resource
@@ -96,3 +105,9 @@ class Publication:
             await self._store.delete(name, version_id=version)
         except StoreUnavailable:
             logger().warning("log-object-not-removed")
+
+
+def _end(place: Tile | Bundle) -> int:
+    """The size of the smallest tree in which the tile is full."""
+    level = place.level if isinstance(place, Tile) else 0
+    return place.number + 1 << 8 * (level + 1)

@@ -23,7 +23,7 @@ from services.journal.publication import Publication, Resource
 from services.journal.refusing import IN_DATABASE, IN_STORE, foreign, gap, inconsistent, smaller
 from services.kernel.refusals.registry import Text
 from services.kernel.tlog.checkpoints import Checkpoint, open_checkpoint
-from services.kernel.tlog.notes import LogSigner, NoteInvalid, VerifierKey
+from services.kernel.tlog.notes import LogSigner, Note, NoteInvalid, VerifierKey
 from services.kernel.tlog.tiles import Edge
 
 BATCH = 4096  # events numbered in one transaction
@@ -123,6 +123,19 @@ class Sequencer:
         await self._publication.write_checkpoint(note)
         self._published = checkpoint
         return checkpoint
+
+    async def look_again(self) -> None:
+        """Publish once more where the store shows another checkpoint than the last one published.
+
+        A sequencer that lost its lock while it was writing may have put an older one there.
+        """
+        shown = await self._publication.checkpoint()
+        try:
+            same = shown is not None and Checkpoint.parse(Note.parse(shown).text) == self._published
+        except NoteInvalid:
+            same = False
+        if not same:
+            self._published = None
 
     async def _flush(self) -> None:
         await self._publication.write(self._unwritten)

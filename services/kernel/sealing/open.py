@@ -2,7 +2,8 @@
 
 Nothing is given out before its chunk is authenticated. A Cobblestone-256 message is salt (24) ‖ commitment (32) ‖
 16 KiB chunks with a 16-byte tag each; the message's key and the commitment come from HKDF-SHA-512 over key, salt and
-context; chunk i has nonce i, and the last chunk differs in its final flag (C2SP chunked-encryption).
+context; chunk i's nonce is the derived one XOR i, and the last chunk is the one that is shorter than 16 KiB, if need be
+empty (C2SP chunked-encryption).
 """
 
 from __future__ import annotations

@@ -92,6 +92,48 @@ async def test_the_store_holds_exactly_the_tiles_of_the_tree(log: Log) -> None:
     assert {f"{PREFIX}tile/entries/000", f"{PREFIX}tile/entries/001", f"{PREFIX}tile/entries/002.p/88"} <= bundles
 
 
+async def test_partial_tiles_go_once_the_full_one_is_published(log: Log) -> None:
+    for count in (100, 100, 100):
+        await log.append_many(count)
+        await log.sequence()  # each time another process, as it were
+    publication = Publication(log.store)
+    async with log.rows() as rows:
+        assert await rows.lock()
+        await log.append_many(300)
+        sequencer = log.sequencer(publication=publication)
+        await sequencer.open(rows)
+        await sequencer.number(rows)
+        checkpoint = await sequencer.publish(rows)
+        await publication.tidy(checkpoint.size)
+    names = {entry.name async for entry in log.store.list(PREFIX + "tile/") if ".p/" in entry.name}
+    assert {name for name in names if "/000.p/" in name} <= {f"{PREFIX}tile/0/000.p/100", f"{PREFIX}tile/0/000.p/200"} | {
+        f"{PREFIX}tile/entries/000.p/100", f"{PREFIX}tile/entries/000.p/200", f"{PREFIX}tile/1/000.p/1", f"{PREFIX}tile/1/000.p/2",
+    }  # fmt: skip
+    assert f"{PREFIX}tile/0/001.p/44" not in names  # left by the third process, full since
+    assert {f"{PREFIX}tile/0/002.p/88", f"{PREFIX}tile/entries/002.p/88", f"{PREFIX}tile/1/000.p/2"} <= names
+
+
+async def test_an_older_checkpoint_in_the_store_is_replaced(log: Log) -> None:
+    await log.append_many(3)
+    await log.sequence()
+    older = await note_of(log)
+    await log.append_many(3)
+    async with log.rows() as rows:
+        assert await rows.lock()
+        sequencer = log.sequencer()
+        await sequencer.open(rows)
+        await sequencer.number(rows)
+        await sequencer.publish(rows)
+        await sequencer.look_again()
+        assert not sequencer.behind
+        for put_by_another in (older, "nonsense", ""):
+            await log.store.put(CHECKPOINT, put_by_another.encode())
+            await sequencer.look_again()
+            assert sequencer.behind
+            await sequencer.publish(rows)
+            assert open_checkpoint(await note_of(log), KEYS).checkpoint.size == 6
+
+
 async def test_a_restart_signs_nothing_new(log: Log) -> None:
     await log.append_many(300)
     await log.sequence()

@@ -102,7 +102,7 @@ class CompiledBundle:
             elif matched:
                 fired.append((rule.effect, rule.id, rule.message))
                 report = report or rule.report
-        if _must_be_stub(situation, max((effect for effect, _, _ in fired), default=Effect.ADMIT)):
+        if _only_as_stub(situation) and any(effect is Effect.QUARANTINE for effect, _, _ in fired):
             fired.append((Effect.REFUSE, HELD_AS_STUB, _HELD_AS_STUB))
         fired.sort(key=lambda entry: -entry[0])
         return Judgement(
@@ -190,11 +190,10 @@ def _matches(program: cel.Expression, activation: cel.Activation) -> bool | None
     return value if isinstance(value, bool) else None
 
 
-def _must_be_stub(situation: Situation, effect: Effect) -> bool:
-    """Whether a held document came with more than a stub where nothing above NONE may be held otherwise (DESIGN 9)."""
+def _only_as_stub(situation: Situation) -> bool:
+    """Whether a document is no stub where nothing above NONE may be held in any other form (DESIGN 9)."""
     return (
-        effect is Effect.QUARANTINE
-        and situation.circumstances.deployment is DeploymentProfile.OPEN
+        situation.circumstances.deployment is DeploymentProfile.OPEN
         and situation.secrecy.level is not Level.NONE
         and not situation.secrecy.stub
     )

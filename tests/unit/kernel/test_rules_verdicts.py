@@ -279,7 +279,7 @@ def test_in_the_open_nothing_protected_passes_but_an_empty_stub(situation: Situa
         assert level is Level.NONE or secrecy.stub
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     SITUATIONS,
     st.lists(st.sampled_from([*range(len(baseline_rows()))]), min_size=1, max_size=6, unique=True),

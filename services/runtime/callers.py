@@ -6,13 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 
 from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.refusals.identity import ScopeMissing, TokenMissing
 from services.runtime.nonces import Nonce
 
 STATE_KEY: Final = "caller"
+
+# Only so that the OpenAPI documents say it; `SignedRequests` has judged the request before a route is reached.
+_SIGNED: Final = HTTPBearer(
+    scheme_name="SignedRequest",
+    bearerFormat="at+jwt",
+    description=(
+        "An access token (RFC 9068) of the token endpoint, and an RFC 9421 signature with the tag `nopluu/1` by the "
+        'key that obtained it, covering `"@method" "@target-uri" "authorization"` and, with a body, `"content-type" '
+        '"content-length" "content-digest"`. The names listed are scopes, any one of which is enough.'
+    ),
+    auto_error=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,9 @@ def _having(scopes: frozenset[str]) -> Callable[[Request], Caller]:
     if not scopes:
         raise ValueError("a route that asks for no scope is public")
 
-    def caller_with_scope(request: Request) -> Caller:
+    documented = Security(_SIGNED, scopes=sorted(scopes))
+
+    def caller_with_scope(request: Request, _: Any = documented) -> Caller:
         found = caller(request)
         if not scopes & found.scopes:
             raise ScopeMissing(scopes=", ".join(sorted(scopes)))

@@ -12,6 +12,7 @@ Source: DESIGN 5.3, 6; security register "Request signing" (order, checks).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
@@ -38,6 +39,8 @@ __all__ = [
 
 _MIB: Final = 1024 * 1024
 _LONGEST_DRAIN: Final = 64 * _MIB + 4096  # bytes: the largest body any route takes
+_DRAIN_SECONDS: Final = 60.0
+_CLOSE: Final = (b"connection", b"close")
 _ON_401: Final = (
     (b"accept-signature", profile.ACCEPT_SIGNATURE.encode("ascii")),
     (b"www-authenticate", b'Bearer error="invalid_token"'),
@@ -106,9 +109,9 @@ class SignedRequests:
         headers = list(_ON_401) if refusal.status == 401 else []
         if unread:
             if _waits_to_send(scope):
-                headers.append((b"connection", b"close"))  # the announced body will not come, or will be no request
-            else:
-                await drain(receive, _LONGEST_DRAIN)
+                headers.append(_CLOSE)  # the announced body will not come, or will be no request
+            elif not await _drained(receive):
+                headers.append(_CLOSE)
         await send_problem(scope, send, refusal, headers=headers)
 
 
@@ -158,6 +161,16 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return receive_again
+
+
+async def _drained(receive: Receive) -> bool:
+    """Read and forget a refused body; False where the client is too slow to be waited for."""
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await drain(receive, _LONGEST_DRAIN)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _waits_to_send(scope: Scope) -> bool:

@@ -48,6 +48,6 @@ async def grant_reading(
         }
         if officer is not None:
             event["officer"] = officer
-        async with ledger.keeping() as desk:
-            await desk.journal(canonical(event))
+        async with ledger.counter() as counter:
+            await counter.journal(canonical(event))
     return Grant(client, component, world.now() + LIFETIME, world.token()).sign(key)

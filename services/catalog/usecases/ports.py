@@ -154,11 +154,18 @@ class Shelves(Protocol):
         """A component of a current version."""
 
 
-class Desk(Protocol):
-    """The catalog's rows for those who keep it, within one transaction: committed when the block ends."""
+class Counter(Protocol):
+    """What is taken in while a request waits, within one transaction; it sees and writes no description."""
 
     async def receive(self, message: UUID, kind: str, body: bytes, at: datetime) -> None:
         """Keep a message and have it worked on once this transaction has committed; nothing where it is known."""
+
+    async def journal(self, event: bytes) -> UUID:
+        """Append to the log in this transaction."""
+
+
+class Desk(Protocol):
+    """The catalog's rows for those who keep it, within one transaction: committed when the block ends."""
 
     async def open_message(self, message: UUID) -> bytes | None:
         """The body of a message that is not done."""
@@ -185,14 +192,13 @@ class Desk(Protocol):
     async def deposit(self, package: PackageId) -> Deposit | None:
         """What a registered package was sealed with."""
 
-    async def journal(self, event: bytes) -> UUID:
-        """Append to the log in this transaction."""
-
 
 class Ledger(Protocol):
     """Opens transactions on the rows of catalog."""
 
     def reading(self, reader: Reader) -> AbstractAsyncContextManager[Shelves]: ...
+
+    def counter(self) -> AbstractAsyncContextManager[Counter]: ...
 
     def keeping(self) -> AbstractAsyncContextManager[Desk]: ...
 

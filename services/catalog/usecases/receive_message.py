@@ -19,6 +19,6 @@ async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
         message = PackageSealed.parse(body)
     except MessageInvalid as error:
         raise MessageMalformed from error
-    async with ledger.keeping() as desk:
-        await desk.receive(message.id, "package_sealed", body, world.now())
+    async with ledger.counter() as counter:
+        await counter.receive(message.id, "package_sealed", body, world.now())
     return message.id

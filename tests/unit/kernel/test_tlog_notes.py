@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
@@ -106,6 +107,20 @@ def test_an_ml_dsa_cosignature_commits_to_name_time_origin_size_and_root() -> No
     later = Signature(name, verifier.id, struct.pack(">Q", time + 1) + line.data[8:])
     with pytest.raises(NoteInvalid, match="signature"):
         open_checkpoint(signed(later), [*KEYS, verifier])
+
+
+def test_a_signature_type_that_cannot_be_verified_here_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = VerifierKey("w.example", KeyType.WITNESS_ML_DSA_44, bytes(1312))
+
+    class Unsupported:
+        @staticmethod
+        def from_public_bytes(data: bytes) -> object:
+            raise UnsupportedAlgorithm("an older OpenSSL")
+
+    monkeypatch.setattr("services.kernel.tlog.notes.MLDSA44PublicKey", Unsupported)
+    line = Signature(verifier.name, verifier.id, bytes(8 + 2420))
+    with pytest.raises(NoteInvalid, match="unsupported"):
+        open_checkpoint(signed(line), [*KEYS, verifier])
 
 
 def test_a_bad_signature_of_any_known_key_refuses_the_whole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -286,3 +287,42 @@ async def test_the_process_does_not_start_without_a_signing_key(place: Place, tm
     output, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode != 0
     assert b"nopluu-admin auth keys new" in output
+
+
+async def raw(place: Place, *pieces: bytes) -> tuple[bytes, bool]:
+    """What the server sends to these bytes until it closes or falls silent; whether it closed."""
+    host, _, port = place.origin.removeprefix("https://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=trust(place.tls.ca))
+    got = bytearray()
+    closed = False
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        while not closed:
+            chunk = await asyncio.wait_for(reader.read(65536), 1)
+            got += chunk
+            closed = not chunk
+    except TimeoutError:
+        pass
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    return bytes(got), closed
+
+
+async def test_an_unproved_upload_gets_no_100_and_its_connection_is_closed(place: Place) -> None:
+    host = place.origin.removeprefix("https://")
+    head = f"POST /v1/agencies HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    async with place.running():
+        got, closed = await raw(place, f"{head}Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert got.startswith(b"HTTP/1.1 401")
+        assert b"100 Continue" not in got
+        assert closed
+        body = b"x" * 1_000_000
+        get = f"GET /.well-known/jwks.json HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        got, closed = await raw(place, f"{head}Content-Length: {len(body)}\r\n\r\n".encode(), body, get)
+        assert got.startswith(b"HTTP/1.1 401")
+        assert b"HTTP/1.1 200" in got  # the refused body was no part of the next request
+        assert not closed

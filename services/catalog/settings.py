@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from services.catalog.domain.labels import DEFAULT_CEILINGS
 from services.kernel.secrecy import Level
 from services.runtime.settings import ServiceSettings
@@ -19,7 +21,7 @@ class CatalogSettings(ServiceSettings):
     grant_key_file: Path
     """Private Ed25519 key (PEM) that signs grants of reading; ingest is told its public half."""
 
-    reading_ceilings: dict[Literal["submitter", "archivist", "incident-officer"], Word] = {}
+    reading_ceilings: dict[Literal["submitter", "archivist", "incident-officer"], Word] = Field(default_factory=dict)
     """The highest level that clients of a scope see, as a JSON object; `none` for every scope that is not named."""
 
     def ceilings(self) -> Mapping[str, Level]:

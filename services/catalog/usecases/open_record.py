@@ -38,18 +38,19 @@ async def open_document(document: DocumentId, *, reader: Reader, ledger: Ledger)
     return found
 
 
-async def open_dossier(dossier: UUID, *, reader: Reader, ledger: Ledger) -> OpenedPackage:
-    """A dossier's current version.
+async def open_dossier(dossier: UUID, *, reader: Reader, ledger: Ledger) -> tuple[ShownDossier, OpenedPackage]:
+    """A dossier, and the package that is its current version.
 
     Raises:
         DossierUnknown: none, or none that the reader may see.
     """
     async with ledger.reading(reader) as shelves:
         package = await shelves.package_of_dossier(dossier)
+        head = None if package is None else await shelves.dossier(package)
         shown = None if package is None else await shelves.package(package)
-        if package is None or shown is None:
+        if package is None or head is None or shown is None:
             raise DossierUnknown
-        return OpenedPackage(shown, await shelves.dossier(package), tuple(await shelves.documents(package)))
+        return head, OpenedPackage(shown, head, tuple(await shelves.documents(package)))
 
 
 async def open_package(package: PackageId, *, reader: Reader, ledger: Ledger) -> OpenedPackage:

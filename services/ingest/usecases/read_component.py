@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from services.ingest.domain.package import StoredPart
 from services.ingest.domain.states import READABLE
 from services.ingest.usecases.plans import PlanSource
-from services.ingest.usecases.ports import Books, ComponentPlace, ComponentRow, Keys, Ledger, Nonce, Vault
-from services.kernel.canonical import canonical
+from services.ingest.usecases.ports import Books, ComponentPlace, ComponentRow, Keys, Ledger, Nonce, Vault, World
+from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ClientId, ComponentId
 from services.kernel.layout import Plan
 from services.kernel.refusals.packages import ComponentUnknown, RangeUnsatisfiable
@@ -36,6 +36,7 @@ async def read_component(
     ledger: Ledger,
     vault: Vault,
     keys: Keys,
+    world: World,
 ) -> Reading:
     """Use a verified grant once and open the component, or a range of it.
 
@@ -58,7 +59,14 @@ async def read_component(
         parts = await stored_parts(books, plan, place, start, end)
         if place.component.level is not Level.NONE:
             await books.journal(
-                canonical({"type": "component_read", "component": str(component_id), "client": str(reader)})
+                canonical(
+                    {
+                        "type": "component_read",
+                        "component": str(component_id),
+                        "client": str(reader),
+                        "read_at": rfc3339(world.now()),
+                    }
+                )
             )
     key = await keys.open_package_key(place.package_key)
     return Reading(place.component, start, end, vault.read(place, plan, parts, key, start, end))

@@ -27,6 +27,14 @@ class ComponentUnknown(Refusal):
     fix = Text("Tìm lại tệp trong mục lục rồi mở từ đó.", "Find the component in the catalog again and open it there.")
 
 
+class ManifestUnknown(Refusal):
+    code = "manifest-unknown"
+    status = 404
+    title = Text("Không có bản kê này", "No such manifest")
+    detail = Text("Không có bản kê nào mang mã băm này.", "No declared manifest has this digest.")
+    fix = Text("Kiểm tra mã băm trong thông báo.", "Check the digest in the message.")
+
+
 class FondsUnknown(Refusal):
     code = "fonds-unknown"
     status = 422

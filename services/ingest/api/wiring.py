@@ -1,0 +1,65 @@
+"""What the routes need, put at `app.state.wiring` by `main`, and who may call them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from fastapi import Depends, Request
+
+from services.ingest.domain.in_flight import InFlight
+from services.ingest.usecases.declare_later import Declarations
+from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.ports import (
+    Directory,
+    Judge,
+    Keys,
+    Ledger,
+    PublicLog,
+    Receipts,
+    RuleStore,
+    Submitter,
+    Vault,
+    World,
+)
+from services.runtime.callers import Caller, require
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The ports, joined to their adapters. `grant_key` is catalog's public key; `max_open` counts packages an agency."""
+
+    ledger: Ledger
+    vault: Vault
+    keys: Keys
+    judge: Judge
+    rules: RuleStore
+    directory: Directory
+    world: World
+    receipts: Receipts
+    log: PublicLog
+    plans: PlanSource
+    declarations: Declarations
+    in_flight: InFlight
+    grant_key: Ed25519PublicKey
+    max_open: int
+
+
+def wiring(request: Request) -> Wiring:
+    """What `main` joined."""
+    found = request.app.state.wiring
+    if not isinstance(found, Wiring):
+        raise TypeError("app.state.wiring is not set")
+    return found
+
+
+def submitter(sender: Caller) -> Submitter:
+    """The caller as the use cases know it."""
+    return Submitter(sender.client, sender.agency)
+
+
+Wired = Annotated[Wiring, Depends(wiring)]
+Submitting = Annotated[Caller, require("submitter")]
+Approving = Annotated[Caller, require("rule-approver")]
+Serving = Annotated[Caller, require("service")]

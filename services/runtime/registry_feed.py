@@ -78,7 +78,7 @@ class Registry:
                 if failing:
                     logger().info("registry-feed-recovered")
                 failing = False
-            except (CallFailed, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - a feed that ended would leave the copy stale for ever
                 if not failing:
                     logger().warning("registry-feed-failed", exception=exception_names(error))
                 failing = True

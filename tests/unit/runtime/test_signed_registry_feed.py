@@ -111,9 +111,14 @@ async def test_an_auth_restored_to_an_earlier_point_is_believed() -> None:
     assert not await registry.is_revoked("k5", CLIENT)
 
 
-async def test_it_polls_until_it_is_stopped_and_recovers_by_itself() -> None:
+def broken() -> Answer:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("failing", [away, broken])
+async def test_it_polls_until_it_is_stopped_and_recovers_by_itself(failing: Callable[[], Answer]) -> None:
     auth = Auth(1)
-    auth.failing = away
+    auth.failing = failing
     registry, stop = Registry(auth, "https://auth.example"), asyncio.Event()
     running = asyncio.create_task(registry.run(stop))
     await asyncio.sleep(0.05)

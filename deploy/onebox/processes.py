@@ -40,11 +40,16 @@ class ChildFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, under which environment (nothing of this process's own but what is named here)."""
+    """What to run, under which environment (nothing of this process's own but what is named here).
+
+    `grace` is for programs that have done all their work soon after SIGTERM and idle on: so many seconds later they
+    are killed, and nobody needs to be told.
+    """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    grace: float | None = None
 
 
 @dataclass(slots=True)
@@ -190,14 +195,14 @@ def _end(child: Child, hurry: Callable[[], bool], grace: float) -> bool:
     if not child.running:
         return True
     child.process.terminate()
-    until = time.monotonic() + grace
+    until = time.monotonic() + (grace if child.command.grace is None else child.command.grace)
     while child.running and time.monotonic() < until and not hurry():
         time.sleep(_POLL)
     if not child.running:
         return True
     child.process.kill()
     child.process.wait()
-    return False
+    return child.command.grace is not None
 
 
 def _recorded(entry: Mapping[str, object]) -> psutil.Process | None:

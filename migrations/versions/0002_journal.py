@@ -89,7 +89,7 @@ BEGIN
     END IF;
     PERFORM journal.append(record, record_salt, convert_to(
         '{"at":"' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-        || '","event":"' || target || '","type":"event-erased"}', 'UTF8'));
+        || '","event":"' || target || '","type":"event_erased"}', 'UTF8'));
 END
 $erase$;
 

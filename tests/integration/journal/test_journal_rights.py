@@ -165,7 +165,7 @@ async def test_an_erased_event_leaves_its_leaf_and_a_record_of_the_erasure(log: 
         told = connection.execute("SELECT event FROM journal.event WHERE id = %s", (record.id,)).fetchone()
     assert row == (None, None)
     assert told is not None
-    assert f'"event":"{event}","type":"event-erased"'.encode() in bytes(told[0])
+    assert f'"event":"{event}","type":"event_erased"'.encode() in bytes(told[0])
     second = await log.sequence()
     assert (first.size, second.size) == (1, 2)
     assert await log.receipt(event) is None

@@ -1,0 +1,240 @@
+"""Ingest as a process: the only place where its ports meet their adapters.
+
+`python -m services.ingest.main` serves the API; with `--worker` it runs the background work instead. Any number of
+either may run, on any number of machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
+
+from services.ingest.adapters.courier import SignedCourier
+from services.ingest.adapters.directory import RegistryDirectory
+from services.ingest.adapters.judging import ManifestJudge
+from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.package_keys import KmsKeys
+from services.ingest.adapters.public_log import StoredLog
+from services.ingest.adapters.receipts import LogReceipts
+from services.ingest.adapters.rule_store import LedgerRuleStore
+from services.ingest.adapters.vault_s3 import S3Vault
+from services.ingest.adapters.world import SystemWorld
+from services.ingest.api import create_api, route_kind
+from services.ingest.api.wiring import Wiring
+from services.ingest.domain.in_flight import InFlight
+from services.ingest.settings import IngestSettings
+from services.ingest.usecases.abandon_package import expire_packages
+from services.ingest.usecases.complete_package import CATALOG, complete_package
+from services.ingest.usecases.declare_later import Declarations, forget_declarations
+from services.ingest.usecases.deliver_message import deliver_message
+from services.ingest.usecases.keep_nonces import keep_nonces
+from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.reap_attempts import reap_attempts
+from services.kernel.identifiers import PackageId
+from services.kernel.refusals.platform import KmsUnavailable
+from services.kernel.sealing.keys import KeyManagement
+from services.kernel.secrecy import DeploymentProfile
+from services.runtime import database
+from services.runtime.admin import create_admin
+from services.runtime.discovery import discovery_of
+from services.runtime.guard import Guard
+from services.runtime.jobs import Tasks, Worker
+from services.runtime.kms.cache import CachedKeys
+from services.runtime.kms.keyring import FileKeyring
+from services.runtime.logging import configure
+from services.runtime.metrics import Metrics
+from services.runtime.object_store.port import ObjectStore
+from services.runtime.object_store.s3 import S3Store
+from services.runtime.observing import Observed
+from services.runtime.registry_feed import Registry
+from services.runtime.server import run, serve, serve_admin
+from services.runtime.service_client import ServiceClient
+from services.runtime.signed_requests import RequestVerifier, SignedRequests
+from services.runtime.tokens import AccessTokens, PublishedKeys
+
+QUEUE: Final = "ingest_queue"
+COMPLETE_RETRIES: Final = 30  # hours: a store or KMS that is away comes back
+DELIVER_RETRIES: Final = 60  # hours: catalog may be down for a night
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What API and worker share."""
+
+    engine: AsyncEngine
+    store: ObjectStore
+    kms: KeyManagement
+    ledger: SqlLedger
+    world: SystemWorld
+
+    @classmethod
+    def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
+        return cls(engine, store, CachedKeys(kms), SqlLedger(engine, Tasks(QUEUE)), SystemWorld())
+
+    @property
+    def vault(self) -> S3Vault:
+        return S3Vault(self.store)
+
+    @property
+    def keys(self) -> KmsKeys:
+        return KmsKeys(self.kms)
+
+    async def kms_ready(self) -> None:
+        """Raises KmsUnavailable."""
+        if not await self.kms.healthy():
+            raise KmsUnavailable
+
+    @property
+    def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {"database": partial(database.ready, self.engine), "store": self.store.ready, "kms": self.kms_ready}
+
+
+@asynccontextmanager
+async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirectory) -> AsyncIterator[Wiring]:
+    """The ports joined to their adapters; what judges in the background ends with the block."""
+    judge = ManifestJudge(DeploymentProfile(settings.secrecy_profile), children=settings.judging_children)
+    declarations = Declarations(ledger=parts.ledger, world=parts.world, capacity=settings.judging_bytes)
+    try:
+        yield Wiring(
+            ledger=parts.ledger,
+            vault=parts.vault,
+            keys=parts.keys,
+            judge=judge,
+            rules=LedgerRuleStore(parts.ledger, parts.world),
+            directory=directory,
+            world=parts.world,
+            receipts=LogReceipts(parts.engine, parts.store),
+            log=StoredLog(parts.store),
+            plans=PlanSource(),
+            declarations=declarations,
+            in_flight=InFlight(
+                agency_limit=settings.agency_bytes_in_flight, instance_limit=settings.instance_bytes_in_flight
+            ),
+            grant_key=settings.grant_key(),
+            max_open=settings.agency_open_packages,
+        )
+    finally:
+        await declarations.close()
+        judge.close()
+
+
+def public_app(
+    wiring: Wiring, settings: IngestSettings, engine: AsyncEngine, verifier: RequestVerifier, metrics: Metrics
+) -> ASGIApp:
+    """The public application with everything around it."""
+    api = create_api()
+    api.state.discovery = discovery_of(settings)
+    api.state.wiring = wiring
+    signed = SignedRequests(api, verifier=verifier, engine=engine, origin=settings.origin, kind=route_kind)
+    return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
+
+
+def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier) -> None:
+    """Every task of ingest, with its retries."""
+    plans = PlanSource()
+
+    async def complete(package: str) -> None:
+        await complete_package(
+            PackageId(UUID(package)),
+            plans=plans,
+            ledger=parts.ledger,
+            vault=parts.vault,
+            keys=parts.keys,
+            world=parts.world,
+        )
+
+    async def deliver(message: str) -> None:
+        await deliver_message(UUID(message), ledger=parts.ledger, courier=courier, world=parts.world)
+
+    async def reap() -> None:
+        while await reap_attempts(ledger=parts.ledger, vault=parts.vault, world=parts.world):
+            pass
+
+    async def expire() -> None:
+        while await expire_packages(ledger=parts.ledger, world=parts.world):
+            pass
+
+    async def forget() -> None:
+        await forget_declarations(ledger=parts.ledger, world=parts.world)
+
+    async def nonces() -> None:
+        await keep_nonces(ledger=parts.ledger, world=parts.world)
+
+    worker.register("complete_package", complete, retries=COMPLETE_RETRIES)
+    worker.register("deliver_message", deliver, retries=DELIVER_RETRIES)
+    worker.periodic("reap_attempts", "*/5 * * * *", reap)
+    worker.periodic("expire_packages", "17 * * * *", expire)
+    worker.periodic("forget_declarations", "43 * * * *", forget)
+    worker.periodic("keep_nonces", "29 * * * *", nonces)
+
+
+async def serve_api(stop: asyncio.Event) -> None:
+    """Serve until `stop`."""
+    settings, metrics = _begin("ingest")
+    async with AsyncExitStack() as stack:
+        parts = await _parts(settings, stack, pool_size=16)
+        client = ServiceClient.from_settings(settings)
+        stack.push_async_callback(client.close)
+        registry = Registry(client, settings.auth_origin)
+        feed = asyncio.create_task(registry.run(stop), name="registry")
+        stack.push_async_callback(_ended, feed, stop)
+        wiring = await stack.enter_async_context(wired(parts, settings, RegistryDirectory(registry)))
+        tokens = AccessTokens(PublishedKeys(client.token_keys), issuer=settings.issuer, audience=settings.audience)
+        verifier = RequestVerifier(tokens, registry, trust_front=settings.listen.startswith("unix:"))
+        admin = create_admin(parts.checks | {"registry": registry.ready}, metrics=metrics)
+        await serve(public_app(wiring, settings, parts.engine, verifier, metrics), admin, settings, stop)
+
+
+async def work(stop: asyncio.Event) -> None:
+    """Run jobs until `stop`."""
+    settings, metrics = _begin("ingest-worker")
+    async with AsyncExitStack() as stack:
+        parts = await _parts(settings, stack, pool_size=settings.worker_concurrency + 2)
+        client = ServiceClient.from_settings(settings)
+        stack.push_async_callback(client.close)
+        worker = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=settings.worker_concurrency)
+        register_jobs(worker, parts, SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"}))
+        admin = create_admin(parts.checks, metrics=metrics)
+        listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
+        working = asyncio.create_task(worker.run(stop), name="worker")
+        try:
+            await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.set()
+            outcomes = await asyncio.gather(listening, working, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+def _begin(service: str) -> tuple[IngestSettings, Metrics]:
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+    configure(service, settings.log_level)
+    return settings, Metrics(service)
+
+
+async def _parts(settings: IngestSettings, stack: AsyncExitStack, *, pool_size: int) -> Parts:
+    engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest", pool_size=pool_size)
+    stack.push_async_callback(engine.dispose)
+    store = await stack.enter_async_context(S3Store(settings.s3()))
+    if settings.keyring_file is None:
+        raise ValueError("keyring_file is needed: no other KMS is known yet")
+    return Parts.of(engine, store, FileKeyring(settings.keyring_file, environment=settings.environment))
+
+
+async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    stop.set()
+    await task
+
+
+if __name__ == "__main__":
+    run(work if "--worker" in sys.argv[1:] else serve_api)

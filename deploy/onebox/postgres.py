@@ -21,6 +21,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,6 +107,8 @@ class RunningPostgres:
                 self._process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
+        with suppress(OSError):
+            self._socket_folder.rmdir()  # empty now; it may lie outside the data's folder
 
     def kill(self) -> None:
         """SIGKILL to every process of the server at once."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from deploy.onebox.certificates import Certificates
 from deploy.onebox.origins import Origins
+from deploy.onebox.private_keys import public_of
 from deploy.onebox.processes import Command
 from services.runtime.object_store.s3 import S3Settings
 
@@ -38,6 +39,11 @@ class Places:
     def log_key(self) -> Path:
         """The log's private key."""
         return self.secrets / "log.pem"
+
+    @property
+    def grant_key(self) -> Path:
+        """Private key with which catalog grants reading."""
+        return self.secrets / "grant.pem"
 
     @property
     def signing_keys(self) -> Path:
@@ -95,7 +101,10 @@ class Places:
             "service_client_id": self.clients[service],
             "service_key_file": str(self.service_key(service)),
         }
-        return told | (self._store() if service == "ingest" else {})
+        if service == "ingest":
+            opening = {"grant_key_file": public_of(self.grant_key), "keyring_file": self.secrets / "keyring.json"}
+            return told | self._store() | {name: str(path) for name, path in opening.items()}
+        return told | {"grant_key_file": str(self.grant_key)}
 
     def _journal(self) -> dict[str, str]:
         return self._store() | {"log_origin": self.origins.log, "log_key_file": str(self.log_key)}

@@ -173,7 +173,8 @@ class OneBox:
             write_private(secrets / f"database-{role}.url", server.url_for(f"nopluu_{role}").encode())
         if not any((secrets / "signing-keys").glob("*.pem")):
             make_signing_key(secrets / "signing-keys", time.time())
-        private_key(secrets / "log.pem")
+        for name in ("log", "grant"):
+            private_key(secrets / f"{name}.pem")
         vkey = str(signer_of(self.origins.log, secrets / "log.pem").verifier)
         write_shared(secrets / "log-keys.txt", f"{vkey}\n".encode())
         return Places(secrets, self.origins, self._require_certificates(), store.settings, self._bootstrap())

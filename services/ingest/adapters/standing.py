@@ -26,7 +26,7 @@ async def standing(engine: AsyncEngine) -> Standing:
         states = await connection.execute(select(t.package.c.state, func.count()).group_by(t.package.c.state))
         attempts = await connection.execute(select(t.attempt.c.lost, func.count()).group_by(t.attempt.c.lost))
         waiting = select(func.count()).where(t.outbox.c.delivered_at.is_(None))
-        found = dict(attempts.tuples().all())
+        found: dict[bool, int] = dict(attempts.tuples().all())
         return Standing(
             packages=dict(sorted(states.tuples().all())),
             attempts={"open": found.get(False, 0), "lost": found.get(True, 0)},

@@ -23,9 +23,7 @@ class SealBroken(Exception):
     """The stored bytes are not this segment: altered, cut, moved, or under another key."""
 
 
-def check_header(
-    header: bytes, segment: Segment, key_id: KeyId, attempt: AttemptId
-) -> None:
+def check_header(header: bytes, segment: Segment, key_id: KeyId, attempt: AttemptId) -> None:
     """Raises SealBroken unless the header names exactly this segment of this attempt."""
     try:
         found = SegmentHeader.unpack(header)

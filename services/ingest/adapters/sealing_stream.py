@@ -31,7 +31,7 @@ class SealingStream:
     def ciphertext_sha256(self) -> bytes:
         return self._ciphertext.digest()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[bytes | bytearray]:
         part = self._part
         whole = hashlib.sha256()
         received = 0

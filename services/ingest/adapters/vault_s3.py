@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 
 from services.ingest.adapters.sealing_stream import SealingStream
 from services.ingest.domain.package import StoredPart
-from services.ingest.usecases.ports import Attempt, ComponentPlace, PartToSeal, SealedPart
+from services.ingest.usecases.ports import Attempt, ComponentPlace, PartToSeal, SealedPart, StoredPartMissing
 from services.kernel.identifiers import AttemptId, PackageId
 from services.kernel.layout import Plan
 from services.kernel.sealing.header import SealContext
 from services.kernel.sealing.keys import unwrap_component_key
 from services.kernel.sealing.ranges import SegmentRange
-from services.runtime.object_store.port import ObjectStore
+from services.runtime.object_store.port import ObjectMissing, ObjectStore
 
 
 def part_key(attempt: AttemptId) -> str:
@@ -46,20 +46,27 @@ class S3Vault:
         component_key = unwrap_component_key(key, component.wrapped_key)
         context = SealContext(origin.id, origin.fonds, origin.version)
         for piece in plan.locate(component.plan_position, start, end):
+            if piece.part not in parts:
+                raise StoredPartMissing
             stored = parts[piece.part]
             wanted = SegmentRange(piece.segment, piece.start, piece.end)
             name = part_key(stored.attempt)
             header = await self._bytes(name, wanted.header_start, wanted.header_length, stored.object_version)
             reader = wanted.open(component_key, header, component.key_id, stored.attempt, context)
-            chunks = self._store.get_range(
-                name, wanted.body_start, wanted.body_length, version_id=stored.object_version
-            )
+            chunks = self._range(name, wanted.body_start, wanted.body_length, stored.object_version)
             async for plaintext in reader.decrypt(chunks):
                 yield plaintext
 
     async def _bytes(self, name: str, start: int, length: int, version: str) -> bytes:
-        found = [chunk async for chunk in self._store.get_range(name, start, length, version_id=version)]
-        return b"".join(found)
+        return b"".join([chunk async for chunk in self._range(name, start, length, version)])
+
+    async def _range(self, name: str, start: int, length: int, version: str) -> AsyncIterator[bytes]:
+        """Raises StoredPartMissing; StoreUnavailable."""
+        try:
+            async for chunk in self._store.get_range(name, start, length, version_id=version):
+                yield chunk
+        except ObjectMissing as error:
+            raise StoredPartMissing from error
 
     async def put_record(self, package: PackageId, sealed: bytes) -> None:
         await self._store.put(record_key(package), sealed)

@@ -382,8 +382,12 @@ class SqlBooks:
         gone = withdrawn.returning(
             t.part.c.attempt, t.part.c.package, t.part.c.number, t.part.c.sha256, t.part.c.stored_at, literal(True)
         ).cte("gone")
-        lost = insert(t.attempt).from_select(["id", "package", "part", "sha256", "opened_at", "lost"], select(gone))
-        return (await self._connection.execute(lost)).rowcount
+        lost = (
+            insert(t.attempt)
+            .from_select(["id", "package", "part", "sha256", "opened_at", "lost"], select(gone))
+            .returning(t.attempt.c.id)
+        )
+        return len((await self._connection.execute(lost)).all())
 
     async def set_state(
         self,

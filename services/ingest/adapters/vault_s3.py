@@ -51,14 +51,16 @@ class S3Vault:
             stored = parts[piece.part]
             wanted = SegmentRange(piece.segment, piece.start, piece.end)
             name = part_key(stored.attempt)
-            header = await self._bytes(name, wanted.header_start, wanted.header_length, stored.object_version)
+            version = stored.object_version
+            if wanted.body_start == wanted.header_start + wanted.header_length:  # from the segment's first byte on
+                both = self._range(name, wanted.header_start, wanted.header_length + wanted.body_length, version)
+                header, body = await _split(both, wanted.header_length)
+            else:
+                header = await _joined(self._range(name, wanted.header_start, wanted.header_length, version))
+                body = self._range(name, wanted.body_start, wanted.body_length, version)
             reader = wanted.open(component_key, header, component.key_id, stored.attempt, context)
-            chunks = self._range(name, wanted.body_start, wanted.body_length, stored.object_version)
-            async for plaintext in reader.decrypt(chunks):
+            async for plaintext in reader.decrypt(body):
                 yield plaintext
-
-    async def _bytes(self, name: str, start: int, length: int, version: str) -> bytes:
-        return b"".join([chunk async for chunk in self._range(name, start, length, version)])
 
     async def _range(self, name: str, start: int, length: int, version: str) -> AsyncIterator[bytes]:
         """Raises StoredPartMissing; StoreUnavailable."""
@@ -69,7 +71,28 @@ class S3Vault:
             raise StoredPartMissing from error
 
     async def put_record(self, package: PackageId, sealed: bytes) -> None:
-        await self._store.put(record_key(package), sealed)
+        stored = await self._store.put(record_key(package), sealed)
+        await self._store.keep_only(record_key(package), stored.version_id)  # an older one may hold an erased key
 
     async def discard(self, attempt: Attempt) -> None:
         await self._store.delete(part_key(attempt.id))
+
+
+async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])
+
+
+async def _split(chunks: AsyncIterator[bytes], length: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first `length` bytes, and the rest as it comes."""
+    held = b""
+    async for chunk in chunks:
+        held += chunk
+        if len(held) >= length:
+            break
+
+    async def rest() -> AsyncIterator[bytes]:
+        yield held[length:]
+        async for chunk in chunks:
+            yield chunk
+
+    return held[:length], rest()

@@ -133,8 +133,10 @@ class SqlCounter:
 
     async def receive(self, message: UUID, kind: str, body: bytes, at: datetime) -> None:
         statement = upsert(t.received_message).values(id=message, kind=kind, body=body, received_at=at)
-        result = await self._connection.execute(statement.on_conflict_do_nothing())
-        if result.rowcount == 1:
+        taken = statement.on_conflict_do_nothing().returning(
+            t.received_message.c.id
+        )  # an INSERT's rowcount says nothing
+        if (await self._connection.execute(taken)).one_or_none() is not None:
             await self._tasks.defer(self._connection, REGISTER, message=str(message))
 
     async def journal(self, event: bytes) -> UUID:

@@ -170,6 +170,18 @@ async def test_deleting_a_name_removes_every_version_and_nothing_else(store: Obj
         assert await store.get(neighbour) == b"neighbour"
 
 
+async def test_one_version_can_be_kept_and_the_others_removed(store: ObjectStore, name: str) -> None:
+    stored = [await store.put(name, b"%d" % number) for number in range(4)]
+    await store.put(f"{name}0", b"neighbour")
+    for _ in range(2):
+        await store.keep_only(name, stored[2].version_id)
+    assert await store.get(name) == b"2"
+    for number in (0, 1, 3):
+        with pytest.raises(ObjectMissing):
+            await store.get(name, version_id=stored[number].version_id)
+    assert await store.get(f"{name}0") == b"neighbour"
+
+
 async def test_a_listing_holds_each_object_once_however_many(store: ObjectStore) -> None:
     folder = f"many-{uuid4()}"
     wanted = [f"{folder}/{number % 7:02x}/{number:05d}" for number in range(1150)]

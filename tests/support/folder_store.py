@@ -53,6 +53,11 @@ class FolderStore:
         for number in self._versions(name) if version_id is None else [int(version_id)]:
             self._path(name, number).unlink(missing_ok=True)
 
+    async def keep_only(self, name: str, version_id: str) -> None:
+        for number in self._versions(name):
+            if number != int(version_id):
+                self._path(name, number).unlink(missing_ok=True)
+
     async def ready(self) -> None:
         return
 

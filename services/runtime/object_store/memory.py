@@ -58,6 +58,10 @@ class MemoryStore:
         else:
             self._objects.get(name, {}).pop(version_id, None)
 
+    async def keep_only(self, name: str, version_id: str) -> None:
+        versions = self._objects.get(name, {})
+        self._objects[name] = {kept: data for kept, data in versions.items() if kept == version_id}
+
     async def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         for name, versions in sorted(self._objects.items()):
             if versions and name.startswith(prefix):

@@ -74,6 +74,9 @@ class ObjectStore(Protocol):
     async def delete(self, name: str, *, version_id: str | None = None) -> None:
         """Remove one version, or every version and delete marker under the name. Absent is fine."""
 
+    async def keep_only(self, name: str, version_id: str) -> None:
+        """Remove every other version and delete marker under the name, so that nothing older can be read again."""
+
     def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         """The objects whose names begin with `prefix`, each once, in no promised order, however many there are."""
 

@@ -126,12 +126,10 @@ class S3Store:
         if version_id is not None:
             await self._delete_version(name, version_id)
             return
-        async for page in self._pages({"versions": "", "prefix": name}):
-            found = [entry for entry in page.versions if entry.name == name]
-            for entry in found:
-                await self._delete_version(name, entry.version_id)
-            if not found:  # a name stands before those that it begins
-                return
+        await self._delete_all(name, but=None)
+
+    async def keep_only(self, name: str, version_id: str) -> None:
+        await self._delete_all(name, but=version_id)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         async for page in self._pages({"list-type": "2", "prefix": prefix}):
@@ -166,6 +164,15 @@ class S3Store:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreAnswer("the filer does not tell its rules") from error
         return seaweed_rules.waits_for_disk(rules, self._settings.bucket)
+
+    async def _delete_all(self, name: str, *, but: str | None) -> None:
+        async for page in self._pages({"versions": "", "prefix": name}):
+            found = [entry.version_id for entry in page.versions if entry.name == name]
+            for version_id in found:
+                if version_id != but:
+                    await self._delete_version(name, version_id)
+            if not found:  # a name stands before those that it begins
+                return
 
     async def _delete_version(self, name: str, version_id: str) -> None:
         async def once() -> None:

@@ -77,7 +77,9 @@ class OneBox:
 
         Raises:
             ChildFailed, PostgresDown, StoreMissing, AgencyError, Stopped.
+            ValueError: the folder's objects are in another store.
         """
+        self._require_same_store()
         for name in self._children.reap():
             self._console.detail(f"đã dừng tiến trình sót lại / ended what a killed run left: {name}")
         self._certificates = certificates(self.folder.folder("tls"))
@@ -152,6 +154,14 @@ class OneBox:
     @property
     def _secrets(self) -> Path:
         return self.folder.folder("secrets")
+
+    def _require_same_store(self) -> None:
+        made_with = self.folder.get("store")
+        if made_with not in (None, self.store_name):
+            raise ValueError(
+                f"{self.folder.path}: đã dùng / was made with STORE={made_with}; chọn thư mục khác / choose another STATE"
+            )
+        self.folder.remember({"store": self.store_name})
 
     def _start_stores(self) -> Store:
         self._console.step("PostgreSQL", "PostgreSQL")

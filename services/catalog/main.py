@@ -37,16 +37,16 @@ from services.runtime.registry_feed import Registry
 from services.runtime.server import run, serve, serve_admin
 from services.runtime.service_client import ServiceClient
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
-from services.runtime.tokens import AccessTokens, PublishedKeys
+from services.runtime.tokens import AccessTokens, PublishedKeys, TokenKeys
 
 QUEUE: Final = "catalog_queue"
 REGISTER_RETRIES: Final = 150  # at most ten minutes apart: about a day for ingest to come back
 
 
 def build(
-    settings: CatalogSettings, engine: AsyncEngine, registry: Registry, calls: ServiceClient, metrics: Metrics
+    settings: CatalogSettings, engine: AsyncEngine, registry: Registry, keys: TokenKeys, metrics: Metrics
 ) -> ASGIApp:
-    """The public application with everything around it.
+    """The public application with everything around it; `keys` are those that sign tokens.
 
     Raises:
         ValueError: the grant key is no Ed25519 key.
@@ -61,7 +61,7 @@ def build(
         ceilings=settings.ceilings(),
         ingest_origin=settings.ingest_origin,
     )
-    tokens = AccessTokens(PublishedKeys(calls.token_keys), issuer=settings.issuer, audience=settings.audience)
+    tokens = AccessTokens(keys, issuer=settings.issuer, audience=settings.audience)
     signed = SignedRequests(
         api,
         verifier=RequestVerifier(tokens, registry, trust_front=settings.listen.startswith("unix:")),
@@ -88,7 +88,7 @@ async def serve_api(settings: CatalogSettings, engine: AsyncEngine, calls: Servi
     """Answer requests until `stop`."""
     metrics = Metrics("catalog")
     registry = Registry(calls, settings.auth_origin)
-    public = build(settings, engine, registry, calls, metrics)
+    public = build(settings, engine, registry, PublishedKeys(calls.token_keys), metrics)
     admin = create_admin({"database": lambda: database.ready(engine), "registry": registry.ready}, metrics=metrics)
     await _first(registry.run(stop), serve(public, admin, settings, stop), stop)
 

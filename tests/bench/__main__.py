@@ -1,0 +1,85 @@
+"""`python -m tests.bench`: ratios measured within one run, beside the same store driven directly.
+
+Prints a table and writes `.bench/FIGURES.json`. Absolute numbers belong to the machine and to whatever else it does;
+only ratios within one table mean something elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from services.runtime.object_store.s3 import S3Settings
+from tests.bench import large_parts, memory, small_files
+from tests.bench.measuring import Comparison, table
+from tests.support.stores import STORES, available, running_store
+
+_GROUPS = ("large", "small", "memory")
+
+
+def main() -> None:
+    """Start a store of one's own, measure, show, keep."""
+    asked = _arguments()
+    for kind in asked.store:
+        if not available(kind):
+            print(f"*** {STORES[kind]} WAS NOT MEASURED: it is not on this machine (make minio). ***")
+            continue
+        with (
+            tempfile.TemporaryDirectory(prefix="nopluu-bench-", dir=asked.where) as folder,
+            running_store(kind, Path(folder)) as store,
+        ):
+            found = []
+            for comparison in _measure(store.settings, asked):
+                print(f"\n[{STORES[kind]}] " + table([comparison]), flush=True)
+                found.append(comparison)
+        _keep(asked.json, kind, found)
+
+
+def _measure(settings: S3Settings, asked: argparse.Namespace) -> Iterator[Comparison]:
+    if "large" in asked.only:
+        yield from large_parts.measure(settings, asked.rounds)
+    if "small" in asked.only:
+        yield from small_files.measure(settings, max(1, asked.rounds // 2), asked.scale)
+    if "memory" in asked.only:
+        yield memory.measure(settings)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    parser.add_argument("--store", nargs="+", choices=tuple(STORES), default=list(STORES))
+    parser.add_argument("--only", nargs="+", choices=_GROUPS, default=list(_GROUPS))
+    parser.add_argument("--rounds", type=int, default=5, help="rounds for each comparison, after one to warm up")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the small files")
+    parser.add_argument("--where", type=Path, default=None, help="folder for the store's files (a disk, or a RAM disk)")
+    parser.add_argument("--json", type=Path, default=Path(".bench"), help="folder for the figures")
+    return parser.parse_args()
+
+
+def _keep(folder: Path, kind: str, found: list[Comparison]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC)
+    content = {
+        "store": kind,
+        "at": now.isoformat(timespec="seconds"),
+        "machine": {
+            "processors": os.cpu_count(),
+            "architecture": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "figures": [comparison.facts() for comparison in found],
+    }
+    path = folder / f"{now:%Y%m%dT%H%M%S}-{kind}.json"
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    print(f"\nFigures: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ Source: DESIGN 10.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -19,8 +20,9 @@ Weight = Literal["A", "B", "C", "D"]
 
 LAST_PLACE: Final = 16_383
 """PostgreSQL knows no later place in a text; the words beyond it are found, but not as parts of a phrase."""
-MOST_WORDS: Final = 50_000
-"""Words of one document that are indexed: an index entry has at most 1 MiB. What is beyond is kept, not found."""
+MOST_BYTES: Final = 700_000
+"""Bytes of one document's entries: PostgreSQL takes 1 MiB with its own overhead. What is beyond is kept, not found."""
+_ENTRY_BYTES: Final = 8  # an entry's place and what the database adds to a key
 _GAP: Final = 2  # between two texts, so that no phrase reaches from one into the next
 
 
@@ -48,21 +50,20 @@ def index(passages: Iterable[Passage], days: Iterable[date] = ()) -> tuple[Entry
     for day in days:
         place += 1
         entries.extend(Entry(key, place, "A") for key in (day_key(day), month_key(day), str(day.year)))
-    left = MOST_WORDS
+    left = MOST_BYTES
     for passage in passages:
-        found = words(passage.text)[:left]
-        left -= len(found)
+        found = words(passage.text)
         if not found:
             continue
-        place += _GAP
-        first = place
-        for word in found:
-            entries.append(Entry(word.folded, min(place, LAST_PLACE), passage.weight))
-            if word.exact != word.folded:
-                entries.append(Entry(word.exact, min(place, LAST_PLACE), passage.weight))
-            place += 1
+        named: defaultdict[int, list[str]] = defaultdict(list)
         for mention in mentions(passage.text, found):
-            if mention.last < len(found):
-                at = min(first + mention.first, LAST_PLACE)
-                entries.extend(Entry(key, at, passage.weight) for key in {mention.key, mention.key[:MONTH_LENGTH]})
+            named[mention.first] += {mention.key, mention.key[:MONTH_LENGTH]}
+        place += _GAP
+        for at, word in enumerate(found):
+            keys = {word.folded, word.exact, *named[at]} if at in named else {word.folded, word.exact}
+            left -= sum(len(key.encode()) + _ENTRY_BYTES for key in keys)
+            if left < 0:
+                return tuple(entries)
+            entries.extend(Entry(key, min(place, LAST_PLACE), passage.weight) for key in sorted(keys))
+            place += 1
     return tuple(entries)

@@ -48,9 +48,7 @@ class Refusal(Exception):
     fix: ClassVar[Text]
     retryable: ClassVar[bool] = False
 
-    def __init__(
-        self, *, pointers: Iterable[Pointer] = (), retry_after: int | None = None, **facts: str | int
-    ) -> None:
+    def __init__(self, *, pointers: Iterable[Pointer] = (), retry_after: int | None = None, **facts: str | int) -> None:
         super().__init__(self.code)
         self.pointers = tuple(pointers)
         self.retry_after = retry_after  # seconds

@@ -290,7 +290,7 @@ async def _stored(answer: aiohttp.ClientResponse, length: int) -> Stored:
     try:
         await expect(answer, 200)
     except ObjectMissing as error:
-        raise StoreAnswer("a write was refused") from error
+        raise StoreAnswer("a write was refused", final=True) from error
     await whole(answer, _MAX_ANSWER)
     version_id = answer.headers.get("x-amz-version-id")
     if not version_id or version_id == "null":
@@ -303,7 +303,9 @@ async def _patiently(once: Callable[[], Awaitable[_T]]) -> _T:
     for failures in range(1, _ATTEMPTS):
         try:
             return await once()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, StoreAnswer) and error.__cause__.final:
+                raise
             await _pause(failures)
     return await once()
 

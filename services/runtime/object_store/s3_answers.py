@@ -18,7 +18,14 @@ _MAX_ERROR = 64 * 1024
 
 
 class StoreAnswer(Exception):
-    """What the store answered instead of what was asked of it; the cause behind a StoreUnavailable."""
+    """What the store answered instead of what was asked of it; the cause behind a StoreUnavailable.
+
+    `final` where the same request will be answered in the same way again.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ def read_page(answer: bytes) -> Page:
         StoreAnswer: not such a listing, or one that would never end.
     """
     root = _xml(answer)
-    objects = tuple((unquote(_text(entry, "Key")), int(_text(entry, "Size"))) for entry in root.findall("{*}Contents"))
+    objects = tuple((unquote(_text(entry, "Key")), _size(entry)) for entry in root.findall("{*}Contents"))
     versions = tuple(
         ListedVersion(unquote(_text(entry, "Key")), _text(entry, "VersionId"))
         for tag in ("Version", "DeleteMarker")
@@ -82,6 +89,13 @@ def _text(entry: ElementTree.Element, tag: str) -> str:
     return found
 
 
+def _size(entry: ElementTree.Element) -> int:
+    text = _text(entry, "Size")
+    if not (text.isascii() and text.isdigit()):
+        raise StoreAnswer("a listing's entry has no size")
+    return int(text)
+
+
 async def expect(answer: aiohttp.ClientResponse, status: int) -> None:
     """Return where the answer has this status.
 
@@ -94,7 +108,7 @@ async def expect(answer: aiohttp.ClientResponse, status: int) -> None:
     code = _error_code(await whole(answer, _MAX_ERROR))
     if answer.status in (400, 404, 405, 416) and code in _ABSENT:
         raise ObjectMissing
-    raise StoreAnswer(f"{answer.status} {code}")
+    raise StoreAnswer(f"{answer.status} {code}", final=answer.status < 500 and answer.status not in (408, 429))
 
 
 async def whole(answer: aiohttp.ClientResponse, most: int) -> bytes:

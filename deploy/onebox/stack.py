@@ -10,12 +10,13 @@ running is ended first. The end is orderly: services, then the store, then the d
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +62,7 @@ class OneBox:
         self._signals = signals
         self._children = Children(folder.logs, folder.path / "children.json", held=signals.held)
         self._postgres: RunningPostgres | None = None
+        self._store: Store | None = None
         self._origins: Origins | None = None
         self._certificates: Certificates | None = None
 
@@ -135,6 +137,13 @@ class OneBox:
             raise RuntimeError("not started")
         return self._postgres
 
+    @property
+    def store(self) -> Store:
+        """The object store."""
+        if self._store is None:
+            raise RuntimeError("not started")
+        return self._store
+
     def restart_postgres(self) -> None:
         """Start the database server again after `postgres.kill()`."""
         with self._signals.held():
@@ -145,6 +154,15 @@ class OneBox:
         self._children.require_running()
         if self._postgres is not None and not self._postgres.is_running():
             raise ChildFailed("postgres", "ended", "")
+
+    def admin_command(self, process: str, *arguments: str) -> str:
+        """What `nopluu-admin …` prints under a process's own settings.
+
+        Raises:
+            ChildFailed: it failed.
+        """
+        environment = dict(self.child(process).command.environment)
+        return _run_admin(arguments, environment)
 
     def admin(self, process: str, path: str) -> str:
         """What a process's admin listener answers, such as `/metrics`."""
@@ -171,6 +189,7 @@ class OneBox:
         make = STORES[self.store_name]
         store = make(self.folder.folder(self.store_name), lambda name: self.folder.port(f"{self.store_name}-{name}"))
         store.start(self._children)
+        self._store = store
         return store
 
     def _prepare(self, store: Store) -> Places:
@@ -193,7 +212,7 @@ class OneBox:
         """What the operator does once: `nopluu-admin auth bootstrap`. Returns the services' client ids."""
         registrar = self._secrets / "client-registrar.pem"
         private_key(registrar)
-        arguments = [str(Path(sys.executable).with_name("nopluu-admin")), "auth", "bootstrap"]
+        arguments = ["auth", "bootstrap"]
         arguments += ["--url-file", str(self._secrets / "database-auth.url")]
         arguments += ["--agency-code", sample.ARCHIVE_CODE, "--agency-name", sample.ARCHIVE_NAME]
         arguments += ["--registrar-key", str(public_of(registrar)), "--registrar-officer", sample.REGISTRAR_OFFICER]
@@ -201,10 +220,7 @@ class OneBox:
             key = self._secrets / f"service-{service}.pem"
             private_key(key)
             arguments += ["--service", f"{service}={public_of(key)}"]
-        done = subprocess.run(arguments, capture_output=True, check=False, start_new_session=True)  # noqa: S603 - ours
-        if done.returncode:
-            raise ChildFailed("nopluu-admin auth bootstrap", f"exit code {done.returncode}", done.stderr.decode())
-        begun = json.loads(done.stdout.splitlines()[-1])
+        begun = json.loads(_run_admin(arguments, dict(os.environ)).splitlines()[-1])
         self.folder.remember({"archive": begun["agency"], "client-registrar": begun["registrar"]["client_id"]})
         return {name: str(entry["client_id"]) for name, entry in begun["services"].items()}
 
@@ -258,6 +274,14 @@ class OneBox:
         if self._certificates is None:
             raise RuntimeError("not started")
         return self._certificates
+
+
+def _run_admin(arguments: Sequence[str], environment: dict[str, str]) -> str:
+    command = [str(Path(sys.executable).with_name("nopluu-admin")), *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, start_new_session=True, env=environment)  # noqa: S603 - ours
+    if done.returncode:
+        raise ChildFailed(f"nopluu-admin {arguments[0]}", f"exit code {done.returncode}", done.stderr.decode())
+    return done.stdout.decode()
 
 
 def _code_of(agency: str) -> str | None:

@@ -1,7 +1,7 @@
 """`python -m tests.bench`: ratios measured within one run, beside the same store driven directly.
 
 Prints a table and writes `.bench/FIGURES.json`. Absolute numbers belong to the machine and to whatever else it does;
-only ratios within one table mean something elsewhere.
+only ratios within one table mean something elsewhere. "CPU" is processor seconds for 1,000 units (a GB, or 1,000 files).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.runtime.object_store.s3 import S3Settings
 from tests.bench import large_parts, memory, small_files
 from tests.bench.measuring import Comparison, table
-from tests.support.stores import STORES, available, running_store
+from tests.support.stores import STORES, RunningStore, available, running_store
 
 _GROUPS = ("large", "small", "memory")
 
@@ -35,19 +34,19 @@ def main() -> None:
             running_store(kind, Path(folder)) as store,
         ):
             found = []
-            for comparison in _measure(store.settings, asked):
+            for comparison in _measure(store, asked):
                 print(f"\n[{STORES[kind]}] " + table([comparison]), flush=True)
                 found.append(comparison)
         _keep(asked.json, kind, found)
 
 
-def _measure(settings: S3Settings, asked: argparse.Namespace) -> Iterator[Comparison]:
+def _measure(store: RunningStore, asked: argparse.Namespace) -> Iterator[Comparison]:
     if "large" in asked.only:
-        yield from large_parts.measure(settings, asked.rounds)
+        yield from large_parts.measure(store.settings, store.pid, asked.rounds)
     if "small" in asked.only:
-        yield from small_files.measure(settings, max(1, asked.rounds // 2), asked.scale)
+        yield from small_files.measure(store.settings, store.pid, max(1, asked.rounds // 2), asked.scale)
     if "memory" in asked.only:
-        yield memory.measure(settings)
+        yield memory.measure(store.settings)
 
 
 def _arguments() -> argparse.Namespace:

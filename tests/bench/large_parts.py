@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from services.ingest.usecases.ports import PartToSeal
 from services.runtime.object_store.s3 import S3Settings
 from tests.bench.measuring import Comparison, compare
-from tests.bench.ways import PART, put_objects, random_bytes, seal_parts, stream_objects
+from tests.bench.ways import PART, parts_of, put_objects, random_bytes, seal_parts, stream_objects
 from tests.support.parts import Payload
 
 
-def measure(settings: S3Settings, rounds: int) -> Iterator[Comparison]:
+def measure(settings: S3Settings, store: int, rounds: int) -> Iterator[Comparison]:
     """MB of plaintext per second, the store's work included."""
     for connections, count in ((1, 8), (4, 16)):
         objects = [random_bytes(PART)] * count
-        payload = Payload.of(PART, [PART], objects[0])
+        parts = parts_of(Payload.of(PART, [PART], objects[0])) * count
         megabytes = count * PART / 1e6
 
         def sdk(objects: list[bytes] = objects, connections: int = connections, amount: float = megabytes) -> float:
@@ -26,9 +27,9 @@ def measure(settings: S3Settings, rounds: int) -> Iterator[Comparison]:
             return amount
 
         def vault(
-            payload: Payload = payload, count: int = count, connections: int = connections, amount: float = megabytes
+            parts: list[tuple[PartToSeal, bytes]] = parts, connections: int = connections, amount: float = megabytes
         ) -> float:
-            seal_parts(settings, [payload] * count, connections)
+            seal_parts(settings, parts, connections)
             return amount
 
         yield compare(
@@ -36,4 +37,5 @@ def measure(settings: S3Settings, rounds: int) -> Iterator[Comparison]:
             "MB/s",
             {"minio-py put_object": sdk, "S3Store.put_stream": adapter, "S3Vault.seal_part": vault},
             rounds=rounds,
+            store=store,
         )

@@ -1,4 +1,7 @@
-"""Figures that can be trusted a little: every way is measured in turn within one round, so that noise hits them alike."""
+"""Figures that can be trusted a little: every way is measured in turn within one round, so that noise hits them alike.
+
+Beside the time, processor seconds are counted, here and in the store: they hold where other work slows everything down.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import psutil  # type: ignore[import-untyped]  # ships no types, and the environment locks no stubs
 
 Way = Callable[[], float]
 """Does the work once; answers how much of it was done (MB, files)."""
@@ -17,6 +22,11 @@ class Figure:
 
     name: str
     values: tuple[float, ...]
+    here: tuple[float, ...] = ()
+    """Processor seconds of this process for a thousand units."""
+
+    store: tuple[float, ...] = ()
+    """Those of the store."""
 
     @property
     def median(self) -> float:
@@ -48,13 +58,13 @@ class Comparison:
         """As a table for people."""
         width = max(len(figure.name) for figure in self.figures)
         rows = [
-            f"  {figure.name:<{width}}  {figure.median:>10,.1f}  {figure.low:>10,.1f} - {figure.high:<10,.1f}"
-            f"  {self.ratio(figure):>6.2f} x"
+            f"  {figure.name:<{width}}  {figure.median:>9,.1f}  {figure.low:>9,.1f} - {figure.high:<9,.1f}"
+            f"  {self.ratio(figure):>6.2f} x  {_middle(figure.here):>8}  {_middle(figure.store):>8}"
             for figure in self.figures
         ]
         return [
             f"{self.title}, {self.unit}",
-            f"  {'':<{width}}  {'median':>10}  {'least':>10} - {'most':<10}   ratio",
+            f"  {'':<{width}}  {'median':>9}  {'least':>9} - {'most':<9}   ratio    CPU here  of store",
             *rows,
         ]
 
@@ -69,22 +79,37 @@ class Comparison:
                     "median": round(figure.median, 2),
                     "values": [round(value, 2) for value in figure.values],
                     "ratio": round(self.ratio(figure), 3),
+                    "processor_seconds_here": [round(value, 3) for value in figure.here],
+                    "processor_seconds_store": [round(value, 3) for value in figure.store],
                 }
                 for figure in self.figures
             ],
         }
 
 
-def compare(title: str, unit: str, ways: Mapping[str, Way], *, rounds: int) -> Comparison:
-    """Measure each way once a round; the first round only warms up."""
-    values: dict[str, list[float]] = {name: [] for name in ways}
+def compare(title: str, unit: str, ways: Mapping[str, Way], *, rounds: int, store: int) -> Comparison:
+    """Measure each way once a round; the first round only warms up. `store` is the store's process id."""
+    values: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
+    process = psutil.Process(store)
     for number in range(rounds + 1):
         for name, way in ways.items():
-            started = time.perf_counter()
+            before = time.perf_counter(), time.process_time(), _processor_seconds(process)
             done = way()
+            after = time.perf_counter(), time.process_time(), _processor_seconds(process)
+            taken, here, there = (end - start for end, start in zip(after, before, strict=True))
             if number:
-                values[name].append(done / (time.perf_counter() - started))
-    return Comparison(title, unit, tuple(Figure(name, tuple(found)) for name, found in values.items()))
+                values[name].append((done / taken, 1000 * here / done, 1000 * there / done))
+    figures = (Figure(name, *(tuple(column) for column in zip(*found, strict=True))) for name, found in values.items())
+    return Comparison(title, unit, tuple(figures))
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _middle(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f}" if values else ""
 
 
 def table(comparisons: Sequence[Comparison]) -> str:

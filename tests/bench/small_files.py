@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from services.ingest.usecases.ports import PartToSeal
 from services.runtime.object_store.s3 import S3Settings
 from tests.bench.measuring import Comparison, compare
-from tests.bench.ways import PART, put_objects, random_bytes, seal_parts
+from tests.bench.ways import PART, parts_of, put_objects, random_bytes, seal_parts
 from tests.support.parts import Payload
 
 SDK_THREADS = 8
 CONNECTIONS = 4
 
 
-def measure(settings: S3Settings, rounds: int, scale: float = 1.0) -> Iterator[Comparison]:
+def measure(settings: S3Settings, store: int, rounds: int, scale: float = 1.0) -> Iterator[Comparison]:
     """Files per second, without any rows in a database."""
     for count, size, label in ((10_000, 10 * 1024, "10 KiB"), (5_000, 100 * 1024, "100 KiB")):
         files = max(50, int(count * scale))
@@ -24,8 +25,10 @@ def measure(settings: S3Settings, rounds: int, scale: float = 1.0) -> Iterator[C
             put_objects(settings, objects, SDK_THREADS)
             return len(objects)
 
-        def vault(payload: Payload = payload, files: int = files) -> float:
-            seal_parts(settings, [payload], CONNECTIONS)
+        parts = parts_of(payload)
+
+        def vault(parts: list[tuple[PartToSeal, bytes]] = parts, files: int = files) -> float:
+            seal_parts(settings, parts, CONNECTIONS)
             return files
 
         yield compare(
@@ -36,4 +39,5 @@ def measure(settings: S3Settings, rounds: int, scale: float = 1.0) -> Iterator[C
                 f"sealed slices, {CONNECTIONS} connections": vault,
             },
             rounds=rounds,
+            store=store,
         )

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,6 +17,8 @@ import uvloop
 from minio import Minio
 
 from services.ingest.adapters.vault_s3 import S3Vault
+from services.ingest.usecases.ports import PartToSeal
+from services.kernel.identifiers import AttemptId
 from services.runtime.object_store.s3 import S3Settings, S3Store
 from tests.support.parts import Payload, chunked
 
@@ -67,21 +70,25 @@ def stream_objects(settings: S3Settings, objects: Sequence[bytes], connections: 
     uvloop.run(run())
 
 
-def seal_parts(settings: S3Settings, payloads: Sequence[Payload], connections: int) -> None:
-    """Every part of every payload through the vault: two or three hashes, encryption, and the streaming write."""
-    parts = [(payload, number) for payload in payloads for number in range(payload.plan.part_count)]
+def seal_parts(settings: S3Settings, parts: Sequence[tuple[PartToSeal, bytes]], connections: int) -> None:
+    """Each part with its body through the vault: two or three hashes, encryption, and the streaming write."""
 
     async def run() -> None:
         async with S3Store(settings) as store:
             vault = S3Vault(store)
 
-            async def seal(entry: tuple[Payload, int]) -> object:
-                payload, number = entry
-                return await vault.seal_part(payload.part(number), chunked(payload.body(number)))
+            async def seal(entry: tuple[PartToSeal, bytes]) -> object:
+                part, body = entry
+                return await vault.seal_part(replace(part, attempt=AttemptId(uuid4())), chunked(body))
 
             await _each(parts, connections, seal)
 
     uvloop.run(run())
+
+
+def parts_of(payload: Payload) -> list[tuple[PartToSeal, bytes]]:
+    """Every part with its body; digests are computed here, as a client does before it sends."""
+    return [(payload.part(number), payload.body(number)) for number in range(payload.plan.part_count)]
 
 
 async def _each(items: Sequence[_T], at_once: int, work: Callable[[_T], Awaitable[object]]) -> None:

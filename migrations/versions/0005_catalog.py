@@ -233,16 +233,32 @@ BEGIN
         SELECT coalesce(array_agg(f.id), '{}') INTO chosen FROM catalog.fonds f
          WHERE (f.code = in_fonds OR f.id::text = lower(in_fonds)) AND (chosen IS NULL OR f.id = ANY (chosen));
     END IF;
-    IF wanted IS NULL THEN
+    IF wanted IS NULL AND chosen IS NULL THEN
         RETURN QUERY
         SELECT w.document, false, w.day_number::real
           FROM catalog.document_words w
          WHERE w.label = ANY (labels)
-           AND (chosen IS NULL OR w.fonds = ANY (chosen))
-           AND (since IS NULL OR w.issued_on >= since)
+           AND (since IS NULL OR w.day_number >= since - date '1970-01-01')
            AND (until IS NULL OR w.issued_on <= until)
            AND (after_document IS NULL OR (w.day_number, w.document) < (after_rank::integer, after_document))
          ORDER BY w.day_number DESC, w.document DESC
+         LIMIT page;
+        RETURN;
+    ELSIF wanted IS NULL THEN
+        -- fonds by fonds, each from its own index: the newest of all are among the newest of each
+        RETURN QUERY
+        SELECT best.document, false, best.day_number::real
+          FROM unnest(chosen) AS one (fonds) CROSS JOIN LATERAL (
+                SELECT w.document, w.day_number
+                  FROM catalog.document_words w
+                 WHERE w.fonds = one.fonds
+                   AND w.label = ANY (labels)
+                   AND (since IS NULL OR w.day_number >= since - date '1970-01-01')
+                   AND (until IS NULL OR w.issued_on <= until)
+                   AND (after_document IS NULL OR (w.day_number, w.document) < (after_rank::integer, after_document))
+                 ORDER BY w.day_number DESC, w.document DESC
+                 LIMIT page) best
+         ORDER BY best.day_number DESC, best.document DESC
          LIMIT page;
         RETURN;
     END IF;

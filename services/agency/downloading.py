@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 from uuid import UUID
 
 from services.agency.answers import protocol_broken, refusal
@@ -72,12 +72,24 @@ def safe_name(name: str) -> Path:
 def _components(session: Session, wanted: UUID) -> list[Wanted]:
     catalog = session.endpoints().catalog
     for kind in ("documents", "dossiers", "packages"):
-        answer = session.request("GET", f"{catalog}/v1/{kind}/{wanted}")
+        address = f"{catalog}/v1/{kind}/{wanted}"
+        answer = session.request("GET", address)
         if answer.status == 200:
-            return list(_listed(session, answer.json()))
+            return list(_pages(session, address, answer.json()))
         if answer.status not in (404, 405):
             raise refusal(answer)
     return [Wanted(str(wanted), str(wanted), None, None)]
+
+
+def _pages(session: Session, address: str, page: Mapping[str, object]) -> Iterator[Wanted]:
+    """The components of a listing, page by page; `page` is its first."""
+    yield from _listed(session, page)
+    while (following := page.get("next")) is not None:
+        answer = session.request("GET", f"{address}?{urlencode({'after': str(following)})}")
+        if answer.status != 200:
+            raise refusal(answer)
+        page = answer.json()
+        yield from _listed(session, page)
 
 
 def _listed(session: Session, value: Mapping[str, object]) -> Iterator[Wanted]:

@@ -56,10 +56,12 @@ class SqlShelves:
         components = await self._components(t.component.c.package == row.package, t.component.c.document == document)
         return _shown(row, components.get(row.id, ()))
 
-    async def documents(self, package: PackageId) -> list[ShownDocument]:
-        query = _documents().where(t.document.c.package == package).order_by(t.document.c.position)
+    async def documents(self, package: PackageId, *, after: int, limit: int) -> list[ShownDocument]:
+        position = t.document.c.position
+        query = _documents().where(t.document.c.package == package, position > after).order_by(position).limit(limit)
         rows = (await self._connection.execute(query)).all()
-        components = await self._components(t.component.c.package == package)
+        shown = t.component.c.document.in_([row.id for row in rows])
+        components = await self._components(t.component.c.package == package, shown)
         return [_shown(row, components.get(row.id, ())) for row in rows]
 
     async def dossier(self, package: PackageId) -> ShownDossier | None:
@@ -190,4 +192,4 @@ def _found(row: Row[Any]) -> FoundDocument:
 
 
 def _shown(row: Row[Any], components: list[ShownComponent] | tuple[()]) -> ShownDocument:
-    return ShownDocument(_found(row), row.signer, row.metadata, row.secrecy, tuple(components))
+    return ShownDocument(_found(row), row.position, row.signer, row.metadata, row.secrecy, tuple(components))

@@ -6,17 +6,17 @@ What is absent and what the caller may not see get the same answer.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from services.catalog.api.schemas import DocumentOut, DossierOut, PackageOut
 from services.catalog.api.wiring import Reading, Wired
 from services.catalog.usecases.grant_reading import grant_reading
-from services.catalog.usecases.open_record import open_document, open_dossier, open_package
+from services.catalog.usecases.open_record import FIRST, PAGE, open_document, open_dossier, open_package
 from services.kernel.identifiers import ComponentId, DocumentId, PackageId
 from services.kernel.refusals.catalog import DocumentUnknown, DossierUnknown, PackageSuperseded
 from services.kernel.refusals.identity import ScopeMissing
@@ -26,6 +26,9 @@ from services.runtime.openapi import refusing
 router = APIRouter(tags=["records"])
 
 _PRIVATE: Final = {"cache-control": "no-store"}
+
+After = Annotated[int, Query(ge=FIRST, le=2**31 - 1, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE, description="Documents a page.")]
 
 
 @router.get(
@@ -45,8 +48,11 @@ async def get_document(document: UUID, caller: Reading, wiring: Wired) -> Respon
     summary="A dossier, its documents and their components",
     responses=refusing(DossierUnknown, ScopeMissing),
 )
-async def get_dossier(dossier: UUID, caller: Reading, wiring: Wired) -> Response:
-    shown, opened = await open_dossier(dossier, reader=wiring.reader(caller), ledger=wiring.ledger)
+async def get_dossier(
+    dossier: UUID, caller: Reading, wiring: Wired, after: After = FIRST, limit: Limit = PAGE
+) -> Response:
+    reader = wiring.reader(caller)
+    shown, opened = await open_dossier(dossier, after=after, limit=limit, reader=reader, ledger=wiring.ledger)
     return await asyncio.to_thread(lambda: _json(DossierOut.within(opened, shown)))
 
 
@@ -56,8 +62,11 @@ async def get_dossier(dossier: UUID, caller: Reading, wiring: Wired) -> Response
     summary="A package: its dossier, its documents and their components",
     responses=refusing(PackageUnknown, PackageSuperseded, ScopeMissing),
 )
-async def get_package(package: UUID, caller: Reading, wiring: Wired) -> Response:
-    opened = await open_package(PackageId(package), reader=wiring.reader(caller), ledger=wiring.ledger)
+async def get_package(
+    package: UUID, caller: Reading, wiring: Wired, after: After = FIRST, limit: Limit = PAGE
+) -> Response:
+    reader = wiring.reader(caller)
+    opened = await open_package(PackageId(package), after=after, limit=limit, reader=reader, ledger=wiring.ledger)
     return await asyncio.to_thread(lambda: _json(PackageOut.of(opened)))
 
 
@@ -91,5 +100,5 @@ async def get_component(component: UUID, caller: Reading, wiring: Wired) -> Resp
 
 
 def _json(form: BaseModel) -> Response:
-    """A listing may have 100,000 components: it is written beside the event loop, once."""
+    """A page may have tens of thousands of components: it is written beside the event loop, once."""
     return Response(form.model_dump_json(), media_type="application/json", headers=_PRIVATE)

@@ -150,7 +150,7 @@ class DossierHeadOut(_Form):
 
 
 class PackageOut(_Form):
-    """A package that stands: its dossier and its documents, each with its components."""
+    """A package that stands: its dossier and a page of its documents, each with its components."""
 
     id: UUID
     version: int
@@ -165,6 +165,7 @@ class PackageOut(_Form):
     sealed_at: AwareDatetime
     dossier: DossierHeadOut | None = Field(description="Null where the dossier's label is above the reader.")
     documents: list[DocumentOut]
+    next: str | None = Field(description="Goes into `after` for the documents that follow; null on the last page.")
 
     @classmethod
     def of(cls, opened: OpenedPackage) -> Self:
@@ -183,11 +184,12 @@ class PackageOut(_Form):
             sealed_at=package.sealed_at,
             dossier=None if opened.dossier is None else DossierHeadOut.of(opened.dossier),
             documents=[DocumentOut.of(document) for document in opened.documents],
+            next=None if opened.next is None else str(opened.next),
         )
 
 
 class DossierOut(DossierHeadOut):
-    """A dossier as its current version describes it, with its documents and their components."""
+    """A dossier as its current version describes it, with a page of its documents and their components."""
 
     package: UUID
     version: int
@@ -195,6 +197,7 @@ class DossierOut(DossierHeadOut):
     fonds_code: str
     profile: str
     documents: list[DocumentOut]
+    next: str | None = Field(description="Goes into `after` for the documents that follow; null on the last page.")
 
     @classmethod
     def within(cls, opened: OpenedPackage, dossier: ShownDossier) -> Self:
@@ -206,6 +209,7 @@ class DossierOut(DossierHeadOut):
             fonds_code=opened.package.fonds_code,
             profile=opened.package.profile,
             documents=[DocumentOut.of(document) for document in opened.documents],
+            next=None if opened.next is None else str(opened.next),
         )
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final, Literal
 
 from services.kernel.search_folding import MONTH_LENGTH, day_key, mentions, month_key, words
@@ -23,6 +24,7 @@ LAST_PLACE: Final = 16_383
 MOST_BYTES: Final = 700_000
 """Bytes of one document's entries: PostgreSQL takes 1 MiB with its own overhead. What is beyond is kept, not found."""
 _ENTRY_BYTES: Final = 8  # an entry's place and what the database adds to a key
+_KEPT_LENGTH: Final = 2000  # characters of a text whose keys are kept for the next document
 _GAP: Final = 2  # between two texts, so that no phrase reaches from one into the next
 
 
@@ -52,18 +54,28 @@ def index(passages: Iterable[Passage], days: Iterable[date] = ()) -> tuple[Entry
         entries.extend(Entry(key, place, "A") for key in (day_key(day), month_key(day), str(day.year)))
     left = MOST_BYTES
     for passage in passages:
-        found = words(passage.text)
+        found = (_keys_of if len(passage.text) <= _KEPT_LENGTH else _keys_of.__wrapped__)(passage.text)
         if not found:
             continue
-        named: defaultdict[int, list[str]] = defaultdict(list)
-        for mention in mentions(passage.text, found):
-            named[mention.first] += {mention.key, mention.key[:MONTH_LENGTH]}
         place += _GAP
-        for at, word in enumerate(found):
-            keys = {word.folded, word.exact, *named[at]} if at in named else {word.folded, word.exact}
-            left -= sum(len(key.encode()) + _ENTRY_BYTES for key in keys)
+        for keys, size in found:
+            left -= size
             if left < 0:
                 return tuple(entries)
-            entries.extend(Entry(key, min(place, LAST_PLACE), passage.weight) for key in sorted(keys))
+            at = min(place, LAST_PLACE)
+            entries += [Entry(key, at, passage.weight) for key in keys]
             place += 1
     return tuple(entries)
+
+
+@lru_cache(maxsize=2048)
+def _keys_of(text: str) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """The keys at each word of a text, and their bytes in the index. A dossier's texts come with each of its documents."""
+    found = words(text)
+    named: defaultdict[int, set[str]] = defaultdict(set)
+    for mention in mentions(text, found):
+        named[mention.first] |= {mention.key, mention.key[:MONTH_LENGTH]}
+    return tuple(
+        (keys, sum(len(key.encode()) + _ENTRY_BYTES for key in keys))
+        for keys in (tuple(sorted({word.folded, word.exact} | named.get(at, set()))) for at, word in enumerate(found))
+    )

@@ -7,22 +7,32 @@ whoever asks for it is told which package stands now.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from services.catalog.domain.labels import Reader
-from services.catalog.usecases.ports import Ledger, ShownDocument, ShownDossier, ShownPackage
+from services.catalog.usecases.ports import Ledger, Shelves, ShownDocument, ShownDossier, ShownPackage
 from services.kernel.identifiers import DocumentId, PackageId
 from services.kernel.refusals.catalog import DocumentUnknown, DossierUnknown, PackageSuperseded
 from services.kernel.refusals.packages import PackageUnknown
 
+FIRST: Final = -1
+"""Before the first document."""
+PAGE: Final = 1000
+"""Documents that one answer holds at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedPackage:
-    """A package with everything in it that its reader may see; `dossier` is None where its label is above the reader."""
+    """A package with a page of what is in it and may be seen; `dossier` is None where its label is above the reader.
+
+    `next` is the position after which the next page begins; None on the last.
+    """
 
     package: ShownPackage
     dossier: ShownDossier | None
     documents: tuple[ShownDocument, ...]
+    next: int | None
 
 
 async def open_document(document: DocumentId, *, reader: Reader, ledger: Ledger) -> ShownDocument:
@@ -38,8 +48,10 @@ async def open_document(document: DocumentId, *, reader: Reader, ledger: Ledger)
     return found
 
 
-async def open_dossier(dossier: UUID, *, reader: Reader, ledger: Ledger) -> tuple[ShownDossier, OpenedPackage]:
-    """A dossier, and the package that is its current version.
+async def open_dossier(
+    dossier: UUID, *, after: int = FIRST, limit: int = PAGE, reader: Reader, ledger: Ledger
+) -> tuple[ShownDossier, OpenedPackage]:
+    """A dossier, and the package that is its current version; its documents beyond position `after`.
 
     Raises:
         DossierUnknown: none, or none that the reader may see.
@@ -50,11 +62,13 @@ async def open_dossier(dossier: UUID, *, reader: Reader, ledger: Ledger) -> tupl
         shown = None if package is None else await shelves.package(package)
         if package is None or head is None or shown is None:
             raise DossierUnknown
-        return head, OpenedPackage(shown, head, tuple(await shelves.documents(package)))
+        return head, await _page(shelves, shown, head, after, limit)
 
 
-async def open_package(package: PackageId, *, reader: Reader, ledger: Ledger) -> OpenedPackage:
-    """A package that stands.
+async def open_package(
+    package: PackageId, *, after: int = FIRST, limit: int = PAGE, reader: Reader, ledger: Ledger
+) -> OpenedPackage:
+    """A package that stands; its documents beyond position `after`.
 
     Raises:
         PackageUnknown: none, or none that the reader may see.
@@ -66,4 +80,12 @@ async def open_package(package: PackageId, *, reader: Reader, ledger: Ledger) ->
             raise PackageUnknown
         if shown.newest != shown.id:
             raise PackageSuperseded(newest=str(shown.newest))
-        return OpenedPackage(shown, await shelves.dossier(package), tuple(await shelves.documents(package)))
+        return await _page(shelves, shown, await shelves.dossier(package), after, limit)
+
+
+async def _page(
+    shelves: Shelves, package: ShownPackage, dossier: ShownDossier | None, after: int, limit: int
+) -> OpenedPackage:
+    documents = await shelves.documents(package.id, after=after, limit=limit + 1)  # one more tells of a next page
+    page = documents[:limit]
+    return OpenedPackage(package, dossier, tuple(page), page[-1].position if len(documents) > limit else None)

@@ -81,9 +81,10 @@ class ShownComponent:
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document with its components."""
+    """A document with its components; `position` is its index in the manifest."""
 
     found: FoundDocument
+    position: int
     signer: str | None
     metadata: Mapping[str, object]
     secrecy: Mapping[str, object]
@@ -147,8 +148,8 @@ class Shelves(Protocol):
     async def package_of_dossier(self, dossier: UUID) -> PackageId | None:
         """The current version of a dossier whose own row the reader sees."""
 
-    async def documents(self, package: PackageId) -> list[ShownDocument]:
-        """The documents of a package in its order, each with its components."""
+    async def documents(self, package: PackageId, *, after: int, limit: int) -> list[ShownDocument]:
+        """Documents of a package whose position is beyond `after`, in order, each with its components."""
 
     async def component(self, component: ComponentId) -> ReadableComponent | None:
         """A component of a current version."""

@@ -321,6 +321,15 @@ async def test_the_mark_of_a_page_goes_on_with_its_own_search_only(door: Door) -
     assert reply.json()["code"] == "search-cursor-invalid"
 
 
+async def test_a_package_is_listed_page_by_page(door: Door) -> None:
+    message = await door.catalog.shelve(manifest([document(at, f"số {at}") for at in range(1, 6)]), fonds=door.fonds)
+    for kind, id_ in (("packages", message.package), ("dossiers", dossier_id(message.chain))):
+        first = (await door.get(door.submitter, f"/v1/{kind}/{id_}?limit=3")).json()
+        rest = (await door.get(door.submitter, f"/v1/{kind}/{id_}?limit=3&after={first['next']}")).json()
+        assert [entry["ordinal"] for entry in first["documents"] + rest["documents"]] == [1, 2, 3, 4, 5]
+        assert rest["next"] is None
+
+
 async def test_reading_a_labelled_component_is_in_the_log_before_the_grant_leaves(door: Door) -> None:
     secret = document(1, "x", files=["a.pdf"], secrecy={"level": "mat", "issued_on": "2026-01-01"})
     message = await door.catalog.shelve(manifest([secret]), fonds=door.fonds, levels={0: "mat"})

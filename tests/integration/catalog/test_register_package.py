@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.catalog.domain.description import SealUnfit, document_id, dossier_id
 from services.catalog.domain.labels import Reader
 from services.catalog.usecases.grant_reading import grant_reading
-from services.catalog.usecases.open_record import open_document, open_dossier, open_package
+from services.catalog.usecases.open_record import FIRST, OpenedPackage, open_document, open_dossier, open_package
 from services.catalog.usecases.ports import ManifestAway
 from services.catalog.usecases.receive_message import receive_message
 from services.catalog.usecases.reindex_packages import reindex_packages
@@ -22,7 +22,7 @@ from services.kernel.refusals.manifests import ManifestInvalid
 from services.kernel.refusals.packages import ComponentUnknown, PackageUnknown
 from services.kernel.secrecy import Level
 from tests.integration.catalog.conftest import OWNER, Catalog
-from tests.support.shelving import FONDS, OTHER_FONDS, document, manifest, sealed, stub
+from tests.support.shelving import OTHER_FONDS, document, manifest, sealed, stub
 
 STRANGER = Reader(Level.NONE, archive=False, fonds=frozenset({OTHER_FONDS}))
 CLEARED = Reader(Level.TUYET_MAT, archive=True, fonds=frozenset())
@@ -272,14 +272,19 @@ async def test_open_messages_can_be_worked_on_again(catalog: Catalog) -> None:
     assert await catalog.count(JOBS) == 2
 
 
-async def test_ten_thousand_components_are_shelved_in_bulk(catalog: Catalog) -> None:
+async def test_ten_thousand_components_are_shelved_in_bulk_and_listed_page_by_page(catalog: Catalog) -> None:
     documents = [
         document(at, f"tài liệu số {at}", files=[f"{at:05}-{inner}.pdf" for inner in range(10)])
         for at in range(1, 1001)
     ]
     message = await catalog.shelve(manifest(documents))
-    opened = await open_package(message.package, reader=OWNER, ledger=catalog.ledger)
-    assert len(opened.documents) == 1000
-    assert sum(len(entry.components) for entry in opened.documents) == 10_000
+    pages: list[OpenedPackage] = []
+    after: int | None = FIRST
+    while after is not None:
+        pages.append(await open_package(message.package, after=after, limit=300, reader=OWNER, ledger=catalog.ledger))
+        after = pages[-1].next
+    assert [len(page.documents) for page in pages] == [300, 300, 300, 100]
+    listed = [entry for page in pages for entry in page.documents]
+    assert [entry.found.ordinal for entry in listed] == list(range(1, 1001))
+    assert [component.name for component in listed[776].components] == [f"00777-{inner}.pdf" for inner in range(10)]
     assert await catalog.subjects("tai lieu so 777") == ["tài liệu số 777"]
-    assert {entry.found.fonds for entry in opened.documents} == {FONDS}

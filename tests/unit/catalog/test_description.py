@@ -94,7 +94,12 @@ def test_a_stub_is_found_by_ordinal_place_date_and_dossier_code_alone() -> None:
 @pytest.mark.parametrize("level", ["mat", "toi_mat", "tuyet_mat"])
 def test_above_none_only_what_a_stub_may_say_is_described(level: str) -> None:
     secret = document(
-        1, "nội dung", files=["kín.pdf"], secrecy={"level": level, "issued_on": "2026-01-01"}, signer="Ông A", other={"x": "lạ"}
+        1,
+        "nội dung",
+        files=["kín.pdf"],
+        secrecy={"level": level, "issued_on": "2026-01-01"},
+        signer="Ông A",
+        other={"x": "lạ"},
     )
     (found,) = described(manifest([secret]), levels={0: level}).documents
     assert (found.subject, found.signer, found.issuer, found.type_name) == (None, None, None, None)

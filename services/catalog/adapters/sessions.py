@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.catalog.domain.labels import Reader
+from services.kernel.refusals.platform import DatabaseUnavailable
 from services.kernel.secrecy import Level
 from services.runtime.database import transaction
 
@@ -32,6 +33,7 @@ _OPEN: Final = text(
 )
 _READ_ONLY: Final = text("SET TRANSACTION READ ONLY")
 _BIND: Final = text("SELECT set_config('nopluu.session', :session, true)")
+_STANDS: Final = text("SELECT catalog.session_labels() IS NOT NULL")
 
 
 class Sessions:
@@ -45,20 +47,39 @@ class Sessions:
 
     @asynccontextmanager
     async def reading(self, reader: Reader) -> AsyncIterator[AsyncConnection]:
-        """A read-only transaction that sees what the reader may see."""
+        """A read-only transaction that sees what the reader may see.
+
+        Raises:
+            DatabaseUnavailable
+        """
         session = await self._session(reader)
         async with transaction(self._engine) as connection:
             await connection.execute(_READ_ONLY)
-            await connection.execute(_BIND, {"session": str(session)})
+            await self._bind(connection, reader, session)
             yield connection
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction of the keeper, which sees and writes every row."""
+        """A transaction of the keeper, which sees and writes every row.
+
+        Raises:
+            DatabaseUnavailable
+        """
         session = await self._session(None)
         async with transaction(self._engine) as connection:
-            await connection.execute(_BIND, {"session": str(session)})
+            await self._bind(connection, None, session)
             yield connection
+
+    async def _bind(self, connection: AsyncConnection, reader: Reader | None, session: UUID) -> None:
+        """Act in the session. One that a failover lost would show an empty archive; it is opened anew instead.
+
+        Raises:
+            DatabaseUnavailable: the session does not stand; the next try has another.
+        """
+        await connection.execute(_BIND, {"session": str(session)})
+        if not (await connection.execute(_STANDS)).scalar_one():
+            self._opened.pop(reader, None)
+            raise DatabaseUnavailable(retry_after=1)
 
     async def _session(self, reader: Reader | None) -> UUID:
         known = self._known(reader)

@@ -16,7 +16,7 @@ h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .6rem 0; padding: .5rem .9rem; }
 summary { cursor: pointer; }
 summary code { font-weight: 600; }
-.method { display: inline-block; min-width: 4.2rem; font-weight: 700; color: var(--accent); }
+.method { display: inline-block; min-width: 5.4rem; font-weight: 700; color: var(--accent); }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-top: 1px solid var(--line); }
 th { font-weight: 600; }

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.journal.log_rows import LogRows
 from services.journal.publication import Publication
 from services.journal.sequencer import BATCH, Sequencer
+from services.journal.witnesses import Contradicted, Witnesses
 from services.kernel.refusals.platform import DatabaseUnavailable, StoreUnavailable
 from services.runtime.database import is_passing, unavailable_as_refusal
 from services.runtime.logging import logger
@@ -40,11 +41,18 @@ class Duty:
     """The life of a sequencer process. `ready` raises unless it stands by, or is active and keeps up."""
 
     def __init__(
-        self, engine: AsyncEngine, sequencer: Sequencer, publication: Publication, *, metrics: Metrics
+        self,
+        engine: AsyncEngine,
+        sequencer: Sequencer,
+        publication: Publication,
+        *,
+        metrics: Metrics,
+        witnesses: Witnesses | None = None,
     ) -> None:
         self._engine = engine
         self._sequencer = sequencer
         self._publication = publication
+        self._witnesses = witnesses
         self._trouble: DatabaseUnavailable | StoreUnavailable | None = None
         self._published_at = self._looked_at = self._upkept_at = self._counted_at = float("-inf")
         registry = metrics.registry
@@ -86,7 +94,8 @@ class Duty:
                 await _pause(stop, _RETRY_SECONDS)
                 if stop.is_set():
                     return
-            await self._sequencer.open(rows)
+            shown = [] if self._witnesses is None else await self._witnesses.evidence(self._sequencer.origin)
+            await self._sequencer.open(rows, shown)
             self._active.set(1)
             logger().info("log-opened", size=self._sequencer.size)
             while not stop.is_set():
@@ -100,6 +109,7 @@ class Duty:
         numbered = 0 if self._sequencer.clogged else await self._sequencer.number(rows)
         try:
             await self._publish(rows)
+            await self._be_cosigned(rows)
         except StoreUnavailable as error:
             self._trouble = error
             logger().warning("log-waits", code=error.code)
@@ -122,6 +132,18 @@ class Duty:
             self._signed.set_to_current_time()
         elif not self._sequencer.behind:
             await self._publication.tidy(self._sequencer.size, _TIDIED_AT_ONCE)
+
+    async def _be_cosigned(self, rows: LogRows) -> None:
+        """Take what witnesses answered since, and ask those that are due. Waits for none of them."""
+        if self._witnesses is None:
+            return
+        for answer in self._witnesses.answers():
+            if isinstance(answer, Contradicted):
+                await self._sequencer.open(rows, [answer.evidence])
+            else:
+                await self._sequencer.cosign(rows, answer.note, answer.lines)
+        if self._sequencer.note is not None and not self._sequencer.behind:
+            self._witnesses.ask(self._sequencer.note)
 
     async def _upkeep(self, rows: LogRows) -> None:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.journal.refusing import gap, other_root
 from services.kernel.tlog.checkpoints import Checkpoint
+from services.kernel.tlog.notes import Signature
 
 _LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('nopluu.journal.sequencer', 0))")
 _NUMBER = text(
@@ -40,6 +41,10 @@ _KEEP = text(
     " ON CONFLICT (size) DO NOTHING"
 )
 _KEPT = text("SELECT root FROM journal.checkpoint WHERE size = :size")
+_COSIGNED = text(
+    "INSERT INTO journal.cosignature (size, witness, key_id, line, received_at)"
+    " VALUES (:size, :witness, :key_id, :line, :at) ON CONFLICT DO NOTHING"
+)
 _MONTHS = text("SELECT journal.event_keep(:ahead)")
 
 
@@ -89,6 +94,14 @@ class LogRows:
             kept = (await self._connection.execute(_KEPT, {"size": checkpoint.size})).scalar_one()
         if bytes(kept) != checkpoint.root:
             raise other_root(checkpoint.size)
+
+    async def keep_cosignatures(self, size: int, lines: Sequence[Signature], at: datetime) -> None:
+        """Keep what witnesses signed for ever; of one key's signatures over one size, the first. Safe to repeat."""
+        rows = [
+            {"size": size, "witness": line.name, "key_id": line.key_id, "line": str(line), "at": at} for line in lines
+        ]
+        async with self._connection.begin():
+            await self._connection.execute(_COSIGNED, rows)
 
     async def keep_months(self, ahead: int) -> None:
         """Make the partitions of this month and the next ones."""

@@ -11,6 +11,7 @@ from services.journal.publication import Publication
 from services.journal.refusing import LogRefused
 from services.journal.sequencer import Sequencer
 from services.journal.settings import JournalSettings
+from services.journal.witnesses import Witnesses
 from services.runtime import database
 from services.runtime.admin import create_admin
 from services.runtime.logging import configure, logger
@@ -30,10 +31,10 @@ async def main(stop: asyncio.Event) -> None:
     engine = database.create_engine(settings.database_url_file.read_text().strip(), application_name="nopluu-journal")
     store = S3Store(settings.s3())
     publication = Publication(store)
-    sequencer = Sequencer(
-        settings.signer(), settings.known_keys(), publication=publication, now=lambda: datetime.now(UTC)
-    )
-    duty = Duty(engine, sequencer, publication, metrics=metrics)
+    policy, signer, known = settings.policy(), settings.signer(), settings.known_keys()
+    sequencer = Sequencer(signer, known, publication=publication, now=lambda: datetime.now(UTC), policy=policy)
+    witnesses = Witnesses(policy, [signer.verifier, *known], store=store, metrics=metrics)
+    duty = Duty(engine, sequencer, publication, metrics=metrics, witnesses=witnesses)
     admin = create_admin(
         {"database": lambda: database.ready(engine), "store": store.ready, "log": duty.ready}, metrics=metrics
     )
@@ -45,6 +46,7 @@ async def main(stop: asyncio.Event) -> None:
         sys.stderr.write(f"{refused.text.vi} {refused.fix.vi}\n{refused.text.en} {refused.fix.en}\n")
         raise SystemExit(REFUSED) from refused
     finally:
+        await witnesses.close()
         await store.close()
         await engine.dispose()
 

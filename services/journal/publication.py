@@ -1,7 +1,7 @@
 """The log in the object store: tiles, entry bundles, and the checkpoint, under `log/`.
 
 A tile's content follows from its name, so writing one twice does no harm. Partial tiles are removed once the full one
-is there and a checkpoint covers it; of the checkpoint only the newest version is kept.
+is there and a checkpoint covers it; of the checkpoint, and of the cosigned one, only the newest version is kept.
 
 Source: C2SP tlog-tiles.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from services.kernel.refusals.platform import StoreUnavailable
 from services.kernel.tlog.tiles import WIDTH, Bundle, Tile
-from services.runtime.journal import CHECKPOINT, PREFIX
+from services.runtime.journal import CHECKPOINT, COSIGNED, PREFIX
 from services.runtime.logging import logger
 from services.runtime.object_store.port import ObjectMissing, ObjectStore
 
@@ -30,14 +30,15 @@ class Publication:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._partial: set[Tile | Bundle] = set()  # written by this process, or compared
         self._left: set[Tile | Bundle] = set()  # by an earlier one: only to be removed
-        self._checkpoint_version: str | None = None
+        self._versions: dict[str, str] = {}  # of the notes that this process wrote last
 
     async def checkpoint(self) -> str | None:
         """The note that is published; None where there is none."""
-        try:
-            return (await self._store.get(CHECKPOINT)).decode("utf-8", "replace")
-        except ObjectMissing:
-            return None
+        return await self._note(CHECKPOINT)
+
+    async def cosigned(self) -> str | None:
+        """The newest note that enough witnesses cosigned; None where there is none."""
+        return await self._note(COSIGNED)
 
     async def missing(self, resources: Sequence[Resource]) -> list[Resource]:
         """Those that the store lacks, or holds with other bytes; the rest is remembered as written."""
@@ -68,10 +69,11 @@ class Publication:
 
     async def write_checkpoint(self, note: str) -> None:
         """Publish a checkpoint whose tiles are all written."""
-        earlier = self._checkpoint_version
-        self._checkpoint_version = (await self._store.put(CHECKPOINT, note.encode())).version_id
-        if earlier is not None:
-            await self._discard(CHECKPOINT, earlier)
+        await self._write_note(CHECKPOINT, note)
+
+    async def write_cosigned(self, note: str) -> None:
+        """Publish a checkpoint that enough witnesses cosigned: receipts that it covers are built from it."""
+        await self._write_note(COSIGNED, note)
 
     async def tidy(self, size: int, most: int = 1000) -> None:
         """Remove some of the partial tiles whose full tile the published tree of this size contains."""
@@ -80,6 +82,18 @@ class Publication:
             await self._discard(PREFIX + place.path, None)
             self._partial.discard(place)
             self._left.discard(place)
+
+    async def _note(self, name: str) -> str | None:
+        try:
+            return (await self._store.get(name)).decode("utf-8", "replace")
+        except ObjectMissing:
+            return None
+
+    async def _write_note(self, name: str, note: str) -> None:
+        earlier = self._versions.get(name)
+        self._versions[name] = (await self._store.put(name, note.encode())).version_id
+        if earlier is not None:
+            await self._discard(name, earlier)
 
     async def _put(self, name: str, data: bytes) -> None:
         async with self._slots:

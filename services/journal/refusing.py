@@ -90,3 +90,4 @@ def foreign(where: Text) -> LogRefused:
 
 IN_DATABASE = Text("trong cơ sở dữ liệu", "in the database")
 IN_STORE = Text("trong kho", "in the store")
+WITNESSED = Text("mà nhân chứng giữ", "that a witness holds")

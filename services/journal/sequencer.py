@@ -6,6 +6,7 @@ Order, and what a crash leaves at each point:
 2. Tiles and bundles are written to the store. Written twice, they are the same.
 3. The checkpoint is signed and kept in the database. Only now, so that no signed tree can lack a tile or a leaf.
 4. The checkpoint is published in the store, where receipts are built from it.
+5. Cosignatures that witnesses give later are kept, and the cosigned checkpoint is published beside and in its place.
 
 At start everything is recomputed from the leaves and compared with what was signed; what a crash left out is written
 then. Two checkpoints can contradict each other only if leaves were altered or lost, and then the sequencer refuses.
@@ -20,11 +21,13 @@ from datetime import datetime
 
 from services.journal.log_rows import LogRows
 from services.journal.publication import Publication, Resource
-from services.journal.refusing import IN_DATABASE, IN_STORE, foreign, gap, inconsistent, smaller
+from services.journal.refusing import IN_DATABASE, IN_STORE, WITNESSED, foreign, gap, inconsistent, smaller
 from services.kernel.refusals.registry import Text
 from services.kernel.tlog.checkpoints import Checkpoint, open_checkpoint
-from services.kernel.tlog.notes import LogSigner, Note, NoteInvalid, VerifierKey
+from services.kernel.tlog.notes import LogSigner, Note, NoteInvalid, Signature, VerifierKey
+from services.kernel.tlog.policy import NO_WITNESSES, WitnessPolicy
 from services.kernel.tlog.tiles import Edge
+from services.kernel.tlog.witnessing import with_cosignatures
 
 BATCH = 4096  # events numbered in one transaction
 _READ = 20_000  # leaves read at once
@@ -42,15 +45,25 @@ class Sequencer:
         publication: Publication,
         now: Callable[[], datetime],
         batch: int = BATCH,
+        policy: WitnessPolicy = NO_WITNESSES,
     ) -> None:
         self._signer = signer
         self._keys = [signer.verifier, *retired]
         self._publication = publication
         self._now = now
         self._batch = batch
+        self._policy = policy
         self._edge = Edge()
         self._unwritten: list[Resource] = []
         self._published: Checkpoint | None = None
+        self._cosigned_size = -1
+        self.note: str | None = None
+        """The published checkpoint's note, cosignatures included; None until there is one."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self._signer.verifier.name
 
     @property
     def size(self) -> int:
@@ -67,16 +80,21 @@ class Sequencer:
         """Whether leaves (or the empty tree) are not covered by a published checkpoint."""
         return self._published is None or self._published.size < self._edge.size
 
-    async def open(self, rows: LogRows) -> None:
-        """Recompute the tree from its leaves and compare it with what was signed.
+    async def open(self, rows: LogRows, witnessed: Sequence[str] = ()) -> None:
+        """Recompute the tree from its leaves and compare it with what was signed, and with the notes witnesses hold.
 
         Raises:
             LogRefused: it is smaller than, or inconsistent with, a signed checkpoint.
         """
-        stored = self._signed(await self._publication.checkpoint(), IN_STORE)
+        note = await self._publication.checkpoint()
+        stored = self._signed(note, IN_STORE)
         kept = self._signed(await rows.last_checkpoint(), IN_DATABASE)
-        signed = [(found, where) for found, where in ((stored, IN_STORE), (kept, IN_DATABASE)) if found is not None]
-        self._edge, self._unwritten, self._published = Edge(), [], None
+        cosigned = self._signed(await self._publication.cosigned(), WITNESSED)
+        candidates = [(stored, IN_STORE), (kept, IN_DATABASE), (cosigned, WITNESSED)]
+        candidates += [(self._signed(shown, WITNESSED), WITNESSED) for shown in witnessed]
+        signed = [(found, where) for found, where in candidates if found is not None]
+        self._edge, self._unwritten, self._published, self.note = Edge(), [], None, None
+        self._cosigned_size = cosigned.size if cosigned else -1
         published = stored.size if stored else 0
         stops = sorted({found.size for found, _ in signed} | {published})
         while True:
@@ -98,7 +116,7 @@ class Sequencer:
                 raise smaller(self._edge.size, found.size, where)
         if stored is not None and stored.size == self._edge.size:
             await self._publication.write(await self._publication.missing(self._edge.partial()))
-            self._published = stored
+            self._published, self.note = stored, note
 
     async def number(self, rows: LogRows) -> int:
         """Give leaves to pending events, at most one batch; how many there were."""
@@ -121,8 +139,26 @@ class Sequencer:
         note = str(self._signer.sign(checkpoint.text))
         await rows.keep_checkpoint(checkpoint, note, self._now())
         await self._publication.write_checkpoint(note)
-        self._published = checkpoint
+        self._published, self.note = checkpoint, note
         return checkpoint
+
+    async def cosign(self, rows: LogRows, note: str, lines: Sequence[Signature]) -> None:
+        """Keep and publish what witnesses signed over a note that was published before. Safe to repeat.
+
+        Raises:
+            StoreUnavailable: the next cosigned checkpoint will be published instead.
+        """
+        checkpoint = Checkpoint.parse(Note.parse(note).text)
+        await rows.keep_cosignatures(checkpoint.size, lines, self._now())
+        if checkpoint == self._published and self.note is not None:
+            note = self.note = with_cosignatures(self.note, lines)
+            await self._publication.write_checkpoint(note)
+        else:
+            note = with_cosignatures(note, lines)
+        witnesses = open_checkpoint(note, [*self._keys, *self._policy.keys]).witnesses
+        if checkpoint.size >= self._cosigned_size and self._policy.satisfied(witnesses):
+            await self._publication.write_cosigned(note)
+            self._cosigned_size = checkpoint.size
 
     async def look_again(self) -> None:
         """Publish once more where the store shows another checkpoint than the last one published.

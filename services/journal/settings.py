@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.kernel.tlog.notes import LogSigner, VerifierKey, is_key_name
+from services.kernel.tlog.policy import NO_WITNESSES, WitnessPolicy, parse_policy
 from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import Address
 
@@ -38,6 +39,9 @@ class JournalSettings(StoreSettings):
     log_keys_file: Path | None = None
     """Public keys of the log as C2SP vkeys, one a line; retired ones must stay here."""
 
+    witnesses_file: Path | None = None
+    """C2SP tlog-policy: the witnesses that are asked to cosign, and how many of them make a checkpoint witnessed."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is written."""
 
@@ -51,6 +55,12 @@ class JournalSettings(StoreSettings):
             return []
         lines = (line.strip() for line in self.log_keys_file.read_text(encoding="utf-8").splitlines())
         return [VerifierKey.parse(line) for line in lines if line and not line.startswith("#")]
+
+    def policy(self) -> WitnessPolicy:
+        """The policy in `witnesses_file`. Raises PolicyInvalid, OSError."""
+        if self.witnesses_file is None:
+            return NO_WITNESSES
+        return parse_policy(self.witnesses_file.read_text(encoding="utf-8"))
 
 
 def signer_of(origin: str, key_file: Path) -> LogSigner:

@@ -24,6 +24,7 @@ from services.runtime.object_store.port import ObjectMissing
 
 PREFIX = "log/"
 CHECKPOINT = f"{PREFIX}checkpoint"
+COSIGNED = f"{PREFIX}checkpoint.cosigned"
 
 _APPEND = text("SELECT journal.append(:id, :salt, :event)")
 _ENTRY = text('SELECT "index", salt, event FROM journal.entry(:id)')
@@ -78,20 +79,23 @@ async def receipt(connection: AsyncConnection, store: LogFiles, event_id: UUID) 
 
 
 async def receipt_of(found: Entry, store: LogFiles) -> bytes | None:
-    """The receipt of an entry under the newest checkpoint; None while no checkpoint covers it.
+    """The receipt of an entry under the newest checkpoint that witnesses cosigned, or else under the newest one.
+
+    None while no checkpoint covers it.
 
     Raises:
         ProofInvalid, NoteInvalid, TileInvalid: the log in the store does not fit the entry: an operator must look.
     """
-    try:
-        note = (await store.get(CHECKPOINT)).decode()
-    except ObjectMissing:
-        return None
-    needed = tiles_for_receipt(found.index, note)
-    if needed is None:
-        return None
-    tiles = {tile: await read_tile(store, tile) for tile in needed}
-    return build_receipt(found.event, found.salt, found.index, note, tiles)
+    for name in (COSIGNED, CHECKPOINT):
+        try:
+            note = (await store.get(name)).decode()
+        except ObjectMissing:
+            continue
+        needed = tiles_for_receipt(found.index, note)
+        if needed is not None:
+            tiles = {tile: await read_tile(store, tile) for tile in needed}
+            return build_receipt(found.event, found.salt, found.index, note, tiles)
+    return None
 
 
 async def read_tile(store: LogFiles, tile: Tile) -> bytes:

@@ -265,3 +265,22 @@ def test_a_ceiling_counts_only_for_the_fonds_its_scope_opens() -> None:
     assert not reader_of(frozenset({"monitor"}), frozenset(), DEFAULT_CEILINGS).sees(Level.NONE, OWN)
     for scope in DEFAULT_CEILINGS:
         assert not reader_of(frozenset({scope}), frozenset({OWN}), DEFAULT_CEILINGS).sees(Level.MAT, OWN)
+
+
+def test_the_word_index_is_asked_by_the_finder_and_could_not_be_under_the_policy(rows: Database) -> None:
+    """DECISION-0010: `@@` is not leakproof. Were it so one day, the finder would not be needed."""
+    with connect(rows) as connection, psycopg.connect(rows.admin_url) as owner:
+        connection.execute("SET enable_seqscan = off")
+        connection.commit()
+        enter(connection, Reader(Level.NONE, archive=True, fonds=frozenset()))
+        plan = connection.execute("EXPLAIN SELECT document FROM catalog.document_words WHERE words @@ 'a'").fetchall()
+        assert "document_words_words" not in str(plan)
+        connection.execute("SELECT * FROM catalog.find('a', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 100)").fetchall()
+        connection.commit()
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        connection.commit()
+        scans = owner.execute(
+            "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'document_words_words'"
+        ).fetchone()
+        assert scans is not None
+        assert scans[0] > 0

@@ -31,7 +31,7 @@ check: $(STAMP) ## format, types, imports, fast tests: offline, under a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest --disable-socket --allow-unix-socket tests/unit tests/architecture
 
 test: check ## every tier that this machine can run

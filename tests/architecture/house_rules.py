@@ -47,7 +47,8 @@ def ambient_chance(path: PurePosixPath, node: ast.AST) -> bool:
 def request_url(path: PurePosixPath, node: ast.AST) -> bool:
     """`request.url` is built from the Host header that the client chose: a signature over it proves nothing."""
     return (
-        isinstance(node, ast.Attribute)
+        "object_store" not in path.parts  # there a request is one of ours to the store, built from our own settings
+        and isinstance(node, ast.Attribute)
         and node.attr in {"url", "base_url"}
         and isinstance(node.value, ast.Name)
         and node.value.id in {"request", "req"}

@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.locked
 GO ?= go
 MINIO := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+LITEWITNESS := filippo.io/torchwood/cmd/litewitness@v0.9.0
 
 ONCE ?=
 STORE ?=
 STATE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check minio bench soak openapi format clean
+.PHONY: help run test check minio witness bench soak openapi format clean
 
 help: ## what can be typed
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +44,14 @@ minio: ## build a MinIO server from the Go module proxy (about two minutes)
 	    || { mkdir -p build/bin && echo "Building $(MINIO) ..." && GOBIN="$(CURDIR)/build/bin" $(GO) install $(MINIO); }; \
 	else \
 	    echo '*** MinIO NOT BUILT: there is no Go here. What needs MinIO will say that it did not run. ***'; \
+	fi
+
+witness: ## build litewitness, a C2SP witness that we did not write (about a minute)
+	@if command -v $(GO) >/dev/null 2>&1; then \
+	    test -x build/bin/litewitness && echo "build/bin/litewitness stands." \
+	    || { mkdir -p build/bin && echo "Building $(LITEWITNESS) ..." && GOBIN="$(CURDIR)/build/bin" $(GO) install $(LITEWITNESS); }; \
+	else \
+	    echo '*** litewitness NOT BUILT: there is no Go here. What needs it will say that it did not run. ***'; \
 	fi
 
 bench: $(STAMP) ## ratios beside the same store driven directly

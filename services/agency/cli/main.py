@@ -23,6 +23,7 @@ from services.agency.cli import (
     rules_command,
     setup_commands,
     verify_command,
+    witness_command,
 )
 from services.agency.cli.context import Context
 from services.agency.cli.language import choose
@@ -59,7 +60,15 @@ def root(
     context.obj = Context(Terminal(language=choose(lang)), profile, config)
 
 
-for part in (setup_commands, check_command, push_command, read_commands, verify_command, rules_command):
+for part in (
+    setup_commands,
+    check_command,
+    push_command,
+    read_commands,
+    verify_command,
+    rules_command,
+    witness_command,
+):
     part.register(app)
 
 

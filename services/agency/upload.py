@@ -27,7 +27,7 @@ from services.kernel.refusals.registry import Text
 DEFAULT_PART: Final = 8 * 1024 * 1024
 _ROUNDS: Final = 3  # how often parts may turn out missing again after they were sent
 _LOST: Final = 410  # the instance ended while it judged; nothing was kept
-_WAIT: Final = 30  # seconds that the gateway holds a question for a receipt
+_WAIT: Final = 30  # seconds, at most, that the gateway holds a question for a receipt
 _ENDED: Final = frozenset({"refused", "expired", "abandoned", "returned", "expelled"})
 _SENDING: Final = frozenset({"declared", "receiving"})
 
@@ -130,7 +130,8 @@ class Upload:
         self._observer.stage(self._label, "receipt", 0)
         until = time.monotonic() + patience
         while True:
-            answer = self._session.request("GET", f"{self._origin}/v1/packages/{opened.package}/receipt?wait={_WAIT}")
+            left = max(0, min(_WAIT, round(until - time.monotonic())))
+            answer = self._session.request("GET", f"{self._origin}/v1/packages/{opened.package}/receipt?wait={left}")
             if answer.status == 200:
                 return answer.body
             if answer.status != 202:
@@ -138,7 +139,7 @@ class Upload:
             state = str(answer.json().get("state", ""))
             if state in _ENDED:
                 raise self._ended(opened.package)
-            if time.monotonic() > until:
+            if time.monotonic() >= until or not left:
                 raise LaterError(
                     "receipt-pending",
                     Text(

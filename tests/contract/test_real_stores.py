@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.onebox.stores import _request
+from deploy.onebox.stores import _request, write_folders_through, writes_folders_through
 from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.object_store import aws_chunked
 from services.runtime.object_store.port import ObjectMissing, Stored
@@ -133,6 +133,15 @@ async def test_a_write_is_acknowledged_only_once_it_is_on_disk(running: RunningS
             except DelayedAllocation as error:
                 pytest.skip(str(error))
             assert waiting == {}
+
+
+async def test_a_name_is_on_disk_with_what_it_names(running: RunningStore, real: S3Store, tmp_path: Path) -> None:
+    """Every folder in which the store keeps objects writes its own changes through, where the file system can."""
+    if not write_folders_through(tmp_path):
+        pytest.skip("this file system has no mark for synchronous folders")
+    await real.put(f"parts/ab/{uuid4()}", b"x")
+    places = [running.folder, *running.folder.glob("data/nopluu/**/"), *running.folder.glob("data/.minio.sys/tmp/")]
+    assert all(writes_folders_through(place) for place in places)
 
 
 async def test_without_its_rule_seaweedfs_is_not_durable_and_not_ready(started: Started, tmp_path: Path) -> None:

@@ -161,18 +161,21 @@ class Children:
             entries = json.loads(self._record.read_bytes())
         except (OSError, ValueError):
             return []
-        left = [(str(entry["name"]), found) for entry in entries if (found := _recorded(entry)) is not None]
+        left = [(entry, found) for entry in entries if (found := _recorded(entry)) is not None]
         for _, process in left:
             process.terminate()
-        _, alive = psutil.wait_procs([process for _, process in left], timeout=self._grace)
-        for process in alive:
-            process.kill()
+        for entry, process in left:
+            try:
+                process.wait(self._grace if entry["grace"] is None else entry["grace"])
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait()
         self._record.unlink(missing_ok=True)
-        return [name for name, _ in left]
+        return [str(entry["name"]) for entry, _ in left]
 
     def _write(self) -> None:
         entries = [
-            {"name": child.name, "pid": child.pid, "started": started}
+            {"name": child.name, "pid": child.pid, "started": started, "grace": child.command.grace}
             for child in self._started
             if (started := _started_at(child.pid)) is not None
         ]

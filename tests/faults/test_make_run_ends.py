@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # ships no types, and the environment locks no stubs
 import pytest
 
+from tests.support.components import took_part
 from tests.support.stack import eventually
 
 
@@ -23,6 +24,7 @@ from tests.support.stack import eventually
 def state() -> Iterator[Path]:
     """One state folder for this file's runs, whatever their order."""
     folder = Path(tempfile.mkdtemp(prefix="nopluu-run-"))
+    took_part("make run", "as a process, ended in every way")
     yield folder
     shutil.rmtree(folder)
 

@@ -94,7 +94,7 @@ def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path) -> None:
 
 def test_another_process_that_got_the_number_is_left_alone(tmp_path: Path) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL)
-    record = [{"name": "old", "pid": bystander.pid, "started": time.time() - 86400}]
+    record = [{"name": "old", "pid": bystander.pid, "started": time.time() - 86400, "grace": None}]
     (tmp_path / "children.json").write_text(json.dumps(record))
     try:
         assert children(tmp_path).reap() == []

@@ -166,7 +166,7 @@ class Children:
             process.terminate()
         for entry, process in left:
             try:
-                process.wait(self._grace if entry["grace"] is None else entry["grace"])
+                process.wait(self._grace if entry.get("grace") is None else entry["grace"])
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -56,6 +56,11 @@ class JournalSettings(StoreSettings):
         lines = (line.strip() for line in self.log_keys_file.read_text(encoding="utf-8").splitlines())
         return [VerifierKey.parse(line) for line in lines if line and not line.startswith("#")]
 
+    def log_verifiers(self) -> list[VerifierKey]:
+        """Every key that may have signed: the present one and those in `log_keys_file`."""
+        present = self.signer().verifier
+        return [present, *(key for key in self.known_keys() if key != present)]
+
     def policy(self) -> WitnessPolicy:
         """The policy in `witnesses_file`. Raises PolicyInvalid, OSError."""
         if self.witnesses_file is None:

@@ -23,6 +23,7 @@ from services.agency.cli import (
     rules_command,
     setup_commands,
     verify_command,
+    verify_log_command,
     witness_command,
 )
 from services.agency.cli.context import Context
@@ -66,6 +67,7 @@ for part in (
     push_command,
     read_commands,
     verify_command,
+    verify_log_command,
     rules_command,
     witness_command,
 ):

@@ -42,7 +42,7 @@ def verify(evidence: Evidence) -> Proved:
         raise Failed("usage", "--files --manifest")
     if evidence.witnesses < 0:
         raise Failed("usage", "--witnesses")
-    keys = parse_keys(_read(evidence.keys, "keys-unreadable", _MAX_KEYS))
+    keys = read_keys(evidence.keys)
     try:
         proven = verify_receipt(_read(evidence.receipt, "receipt-unreadable"), keys, witnesses=evidence.witnesses)
         ids = component_ids(proven.event)
@@ -81,6 +81,11 @@ def verify(evidence: Evidence) -> Proved:
         not_covered_count=uncovered,
         outside=strangers,
     )
+
+
+def read_keys(path: Path) -> list[VerifierKey]:
+    """The keys in a file; see `parse_keys`. Raises Failed."""
+    return parse_keys(_read(path, "keys-unreadable", _MAX_KEYS))
 
 
 def parse_keys(data: bytes) -> list[VerifierKey]:

@@ -155,6 +155,18 @@ CODES: Final[Mapping[str, Words]] = MappingProxyType(
             Text("Mỗi dòng một khóa `tên+id+base64`; dòng chú thích bắt đầu bằng #.", "One key `name+id+base64` a line; comments begin with #."),
         ),
         "keys-empty": Words(Exit.USAGE, Text("Tệp khóa không có khóa nào.", "The key file holds no key."), _KEYS),
+        "log-unreadable": Words(Exit.USAGE, Text("Không đọc được một tệp của nhật ký.", "A file of the log cannot be read."), _PATHS),
+        "log-file-form": Words(
+            Exit.USAGE, Text("Một tệp của nhật ký không đúng dạng.", "A file of the log is malformed."), Text("Xuất lại: nopluu-admin journal export.", "Export it again: nopluu-admin journal export.")
+        ),
+        "earlier-invalid": Words(
+            Exit.USAGE, Text("Điểm kiểm hoặc biên nhận cũ không kiểm chứng được.", "The earlier checkpoint or receipt does not verify."), _KEYS
+        ),
+        "proof-missing": Words(
+            Exit.USAGE,
+            Text("Không có bằng chứng nối hai điểm kiểm này.", "There is no proof that joins these two checkpoints."),
+            Text("Đưa thư mục nhật ký đã xuất, hoặc tệp bằng chứng từ nopluu receipt --refresh.", "Give an exported log, or the proof that nopluu receipt --refresh writes."),
+        ),
         "folder-unreadable": Words(Exit.USAGE, Text("Không đọc được thư mục tệp.", "The folder of files cannot be read."), _PATHS),
         "file-unreadable": Words(Exit.USAGE, Text("Không đọc được một tệp.", "A file cannot be read."), _PATHS),
     }

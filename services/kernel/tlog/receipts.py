@@ -19,7 +19,7 @@ from uuid import UUID
 
 from services.kernel import strict_json
 from services.kernel.canonical import b64, canonical, unb64
-from services.kernel.tlog.checkpoints import Checkpoint, SignedCheckpoint
+from services.kernel.tlog.checkpoints import Checkpoint, SignedCheckpoint, open_checkpoint
 from services.kernel.tlog.notes import Note, NoteInvalid, VerifierKey
 from services.kernel.tlog.proofs import LogProof
 from services.kernel.tlog.tiles import Tile, inclusion_path, tiles_for_inclusion
@@ -131,6 +131,21 @@ def verify_receipt(data: bytes, keys: Sequence[VerifierKey], *, witnesses: int =
     if signed.distinct_witnesses < witnesses:
         raise ReceiptInvalid("witnesses-missing", f"{signed.distinct_witnesses} of {witnesses} witnesses cosigned")
     return ProvenReceipt(event, proof.index, signed)
+
+
+def checkpoint_of(data: bytes, keys: Sequence[VerifierKey]) -> Checkpoint:
+    """The checkpoint in a receipt or in a signed note, whichever the bytes are; its signatures are verified.
+
+    Raises:
+        NoteInvalid: the checkpoint's form or signatures.
+        ReceiptInvalid: a receipt that does not prove its event under that checkpoint.
+    """
+    if data.startswith(b"{"):
+        return verify_receipt(data, keys).signed.checkpoint
+    try:
+        return open_checkpoint(data.decode("utf-8"), keys).checkpoint
+    except UnicodeDecodeError as error:
+        raise NoteInvalid("note form") from error
 
 
 _NOTE_CODES = {

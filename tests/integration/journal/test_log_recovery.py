@@ -1,4 +1,4 @@
-"""After a lost or altered database: the audit tells, and the store brings the leaves back."""
+"""After a lost or altered database the store brings the leaves back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.journal.auditing import Audit, audit
 from services.journal.refusing import LogRefused
 from services.journal.restoring import Restored, SequencerActive, restore
 from services.kernel.tlog.receipts import verify_receipt
-from services.kernel.tlog.tiles import Bundle, Tile
+from services.kernel.tlog.tiles import Bundle
 from services.runtime.journal import CHECKPOINT, PREFIX
 from services.runtime.object_store.port import ObjectMissing
 from tests.support.postgres import Database
@@ -34,11 +33,6 @@ async def connected(log: Log) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-async def audited(log: Log) -> Audit:
-    async with connected(log) as connection:
-        return await audit(connection, log.store, KEYS)
-
-
 async def restored(log: Log) -> Restored:
     async with connected(log) as connection:
         return await restore(connection, log.store, KEYS)
@@ -49,58 +43,6 @@ def as_superuser(log: Log, *statements: str) -> None:
         connection.execute("SET session_replication_role = replica")
         for statement in statements:
             connection.execute(statement.encode())
-
-
-async def test_an_untouched_log_has_no_fault(log: Log) -> None:
-    for count in (3, 300, 400):
-        await log.append_many(count)
-        await log.sequence()
-    found = await audited(log)
-    assert (found.leaves, found.events, found.checkpoints, found.faults) == (703, 703, 3, ())
-
-
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("UPDATE journal.event SET event = '{}' WHERE id = (SELECT event FROM journal.place WHERE index = 7)", "event-altered"),
-        ("UPDATE journal.event SET salt = sha256('') WHERE id = (SELECT event FROM journal.place WHERE index = 7)", "event-altered"),
-        ("UPDATE journal.leaf SET entry = sha256('') WHERE index = 7", "event-altered"),
-        ("DELETE FROM journal.leaf WHERE index = 7", "leaf-missing"),
-        ("DELETE FROM journal.leaf WHERE index = 299", "checkpoint-beyond-leaves"),
-        ("DELETE FROM journal.place WHERE index = 7", "events-without-leaf"),
-        ("UPDATE journal.checkpoint SET root = sha256('') WHERE size = 300", "checkpoint-note"),
-        ("UPDATE journal.checkpoint SET note = replace(note, '300', '299') WHERE size = 300", "checkpoint-signature"),
-    ],
-)  # fmt: skip
-async def test_the_audit_finds_what_a_superuser_altered(log: Log, statement: str, code: str) -> None:
-    await log.append_many(300)
-    await log.sequence()
-    as_superuser(log, statement)
-    assert code in {fault for fault, _ in (await audited(log)).faults}
-
-
-async def test_two_events_that_changed_places_are_found(log: Log) -> None:
-    await log.append_many(10)
-    await log.sequence()
-    as_superuser(
-        log,
-        "UPDATE journal.leaf AS a SET entry = b.entry FROM journal.leaf AS b WHERE (a.index, b.index) IN ((2, 3), (3, 2))",
-        "UPDATE journal.place SET index = -1 WHERE index = 2",
-        "UPDATE journal.place SET index = 2 WHERE index = 3",
-        "UPDATE journal.place SET index = 3 WHERE index = -1",
-    )
-    assert "checkpoint-root" in {fault for fault, _ in (await audited(log)).faults}
-
-
-@pytest.mark.parametrize("place", [Tile(0, 0), Tile(0, 1, 44), Tile(1, 0, 1), Bundle(0), Bundle(1, 44)])
-async def test_the_audit_finds_what_the_store_lost_or_altered(log: Log, place: Tile | Bundle) -> None:
-    await log.append_many(300)
-    await log.sequence()
-    good = await log.store.get(PREFIX + place.path)
-    await log.store.put(PREFIX + place.path, bytes([good[0] ^ 1]) + good[1:])
-    assert [code for code, _ in (await audited(log)).faults] == ["tile-altered"]
-    await log.store.delete(PREFIX + place.path)
-    assert [code for code, _ in (await audited(log)).faults] == ["tile-missing"]
 
 
 async def test_a_database_from_an_old_backup_gets_its_leaves_back(log: Log) -> None:

@@ -1,5 +1,5 @@
 """Child processes: started with a log each, awaited, recorded so that a later run can end what a killed one left, and
-stopped in the reverse order of their start.
+stopped stage by stage.
 
 Every child leads a session of its own, so that Ctrl-C on the terminal reaches the supervisor only.
 """
@@ -42,13 +42,14 @@ class ChildFailed(Exception):
 class Command:
     """What to run, under which environment (nothing of this process's own but what is named here).
 
-    `grace` is for programs that have done all their work soon after SIGTERM and idle on: so many seconds later they
+    Children of one `stage` are asked to end together, those of a higher stage before those of a lower one. `grace` is for programs that have done all their work soon after SIGTERM and idle on: so many seconds later they
     are killed, and nobody needs to be told.
     """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    stage: int = 0
     grace: float | None = None
 
 
@@ -149,8 +150,14 @@ class Children:
             time.sleep(_POLL)
 
     def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> list[str]:
-        """End all, the last started first; returns the names of those that had to be killed."""
-        killed = [child.name for child in reversed(self._started) if not _end(child, hurry, self._grace)]
+        """End all, stage by stage, the highest first; returns the names of those that had to be killed."""
+        killed = []
+        for stage in sorted({child.command.stage for child in self._started}, reverse=True):
+            together = [child for child in self._started if child.command.stage == stage and child.running]
+            for child in together:
+                child.process.terminate()
+            until = time.monotonic() + self._grace
+            killed += [child.name for child in together if not _ended(child, hurry, until)]
         self._started.clear()
         self._write()
         return killed
@@ -193,12 +200,10 @@ def tail_of(log: Path) -> str:
         return ""
 
 
-def _end(child: Child, hurry: Callable[[], bool], grace: float) -> bool:
-    """Whether the child ended by itself when asked to."""
-    if not child.running:
-        return True
-    child.process.terminate()
-    until = time.monotonic() + (grace if child.command.grace is None else child.command.grace)
+def _ended(child: Child, hurry: Callable[[], bool], until: float) -> bool:
+    """Whether the child, once asked, ends by itself until then; it is killed if not."""
+    if child.command.grace is not None:
+        until = time.monotonic() + child.command.grace
     while child.running and time.monotonic() < until and not hurry():
         time.sleep(_POLL)
     if not child.running:

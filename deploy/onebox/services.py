@@ -79,7 +79,8 @@ class Places:
             **settings,
         }
         arguments = (sys.executable, "-m", f"services.{service}.main", *(("--worker",) if worker else ()))
-        return Command(process, arguments, _environment() | {f"NOPLUU_{name.upper()}": told[name] for name in told})
+        environment = _environment() | {f"NOPLUU_{name.upper()}": told[name] for name in told}
+        return Command(process, arguments, environment, stage=2 if service in _WITH_WORKER else 1)
 
     def _service(self, service: str) -> dict[str, str]:
         origins = self.origins

@@ -41,7 +41,7 @@ def up(child_log: Path) -> bool:
     return child_log.exists() and "up" in child_log.read_text()
 
 
-def test_children_end_in_the_reverse_order_of_their_start(tmp_path: Path) -> None:
+def test_children_end_stage_by_stage(tmp_path: Path) -> None:
     ended = tmp_path / "ended"
     noting = (
         "import signal, sys, time\n"
@@ -49,8 +49,8 @@ def test_children_end_in_the_reverse_order_of_their_start(tmp_path: Path) -> Non
         "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(600)"
     )
     group = children(tmp_path)
-    for name in ("database", "service"):
-        one = Command(name, (sys.executable, "-c", noting, name), {"PATH": os.environ["PATH"]})
+    for stage, name in enumerate(("database", "service")):
+        one = Command(name, (sys.executable, "-c", noting, name), {"PATH": os.environ["PATH"]}, stage=stage)
         child = group.start(one)
         eventually(lambda log=child.log: up(log))  # type: ignore[misc]  # a default argument binds the loop's value
     assert group.stop() == []

@@ -54,6 +54,7 @@ def download(session: Session, observer: Observer, wanted: UUID, folder: Path) -
     for component in components:
         observer.stage(component.name, "download", component.size or 0)
         fetched.append(_fetch(session, observer, component, folder))
+        observer.finished(component.name)
     return fetched
 
 

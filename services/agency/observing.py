@@ -21,6 +21,9 @@ class Observer(Protocol):
     def advance(self, label: str, stage: Stage, amount: int) -> None:
         """So many more bytes of the stage are done."""
 
+    def finished(self, label: str) -> None:
+        """Nothing more comes of it: its outcome is told elsewhere."""
+
     def say(self, code: str, text: Text) -> None:
         """Something a person should read now, such as a wait."""
 
@@ -32,6 +35,9 @@ class Silent:
         """Nothing."""
 
     def advance(self, label: str, stage: Stage, amount: int) -> None:
+        """Nothing."""
+
+    def finished(self, label: str) -> None:
         """Nothing."""
 
     def say(self, code: str, text: Text) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -53,37 +56,38 @@ def progress_on(terminal: Terminal) -> Shown:
 
 
 class Bars:
-    """One bar for the stage of each dossier."""
+    """One bar for each dossier under way, at the stage it is in; finished ones make room."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
-            TextColumn("{task.fields[label]}"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.fields[label]}", markup=False),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
+            _Measured(DownloadColumn()),
+            _Measured(TransferSpeedColumn()),
+            _Measured(TimeRemainingColumn()),
             console=terminal.console(terminal.err),
             transient=True,
         )
 
     def __enter__(self) -> Self:
         self._progress.start()
+        self._terminal.above = self._print
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._terminal.above = None
         self._progress.stop()
 
     def stage(self, label: str, stage: Stage, total: int) -> None:
         """Replace the dossier's bar."""
         with self._lock:
-            if label in self._tasks:
-                self._progress.remove_task(self._tasks[label])
+            self._remove(label)
             description = self._terminal.pick(STAGES[stage])
             self._tasks[label] = self._progress.add_task(description, total=total or None, label=label)
 
@@ -93,9 +97,32 @@ class Bars:
             if label in self._tasks:
                 self._progress.advance(self._tasks[label], amount)
 
+    def finished(self, label: str) -> None:
+        """Take the dossier's bar away."""
+        with self._lock:
+            self._remove(label)
+
     def say(self, code: str, text: Text) -> None:
         """A sentence above the bars."""
-        self._progress.console.print(self._terminal.pick(text), markup=False)
+        self._print(self._terminal.pick(text))
+
+    def _print(self, line: str) -> None:
+        self._progress.console.print(line, markup=False, soft_wrap=True)
+
+    def _remove(self, label: str) -> None:
+        if label in self._tasks:
+            self._progress.remove_task(self._tasks.pop(label))
+
+
+class _Measured(ProgressColumn):
+    """A column that stays empty where the stage has no measure, such as the wait for a receipt."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return "" if task.total is None else self._column.render(task)
 
 
 class Lines:
@@ -128,11 +155,19 @@ class Lines:
         """Say how far it is, when it has not been said for a while or the stage is complete."""
         with self._lock:
             key = label, stage
+            if key not in self._totals:
+                return  # a thread's last word after its dossier was finished
             self._done[key] = self._done.get(key, 0) + amount
             complete = self._done[key] >= self._totals.get(key, 0)
             if complete or time.monotonic() - self._said_at >= _INTERVAL:
                 self._said_at = time.monotonic()
                 self._tell(label, stage)
+
+    def finished(self, label: str) -> None:
+        """Forget its numbers; its outcome is a line of data."""
+        with self._lock:
+            for key in [key for key in self._totals if key[0] == label]:
+                del self._done[key], self._totals[key]
 
     def say(self, code: str, text: Text) -> None:
         """A sentence."""

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
@@ -27,12 +28,16 @@ SEPARATORS: Final = (",", ":")
 
 @dataclass(slots=True)
 class Terminal:
-    """Both streams, the language, and whether programs are reading."""
+    """Both streams, the language, and whether programs are reading.
+
+    While bars are drawn, `above` prints a line over them; without it a line to a terminal would run into a bar.
+    """
 
     language: Language = field(default_factory=lambda: choose(None))
     json: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
+    above: Callable[[str], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -84,6 +89,9 @@ class Terminal:
         return json.dumps({"message_type": message_type, **members}, ensure_ascii=False, separators=SEPARATORS)
 
     def _write(self, stream: TextIO, line: str) -> None:
+        if self.above is not None and stream.isatty():
+            self.above(line)
+            return
         with self._lock:
             stream.write(line + "\n")
             stream.flush()

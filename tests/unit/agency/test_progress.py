@@ -75,3 +75,36 @@ def test_a_code_page_without_vietnamese_never_stops_the_command() -> None:
     terminal = Terminal(language="vi", out=io.TextIOWrapper(raw, encoding="ascii"), err=io.StringIO())
     terminal.data("x", "hồ sơ")
     assert b"h\\u1ed3 s\\u01a1" in raw.getvalue()
+
+
+class _Screen(io.StringIO):
+    """A terminal that can move its cursor."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_data_stands_above_the_bars_and_finished_ones_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = _Screen()
+    terminal = Terminal(language="en", out=screen, err=screen)
+    with progress_on(terminal) as progress:
+        for label in ("d1", "d2"):
+            progress.stage(label, "upload", 100)
+            progress.advance(label, "upload", 100)
+            progress.stage(label, "receipt", 0)
+            progress.finished(label)
+            terminal.data("dossier", f"{label}: deposited")
+        progress.advance("d1", "upload", 1)  # a thread that comes late
+    lines = [line for line in screen.getvalue().splitlines() if "deposited" in line]
+    assert len(lines) == 2
+    assert "? bytes" not in screen.getvalue()
+
+
+def test_a_late_word_of_a_finished_dossier_is_no_line() -> None:
+    terminal, _, err = _terminal()
+    with progress_on(terminal) as progress:
+        progress.stage("d1", "upload", 10)
+        progress.finished("d1")
+        progress.advance("d1", "upload", 10)
+    assert len(err.getvalue().splitlines()) == 1

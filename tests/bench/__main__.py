@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import large_parts, memory, small_files
+from deploy.onebox.stack import StoreName
+from tests.bench import gateway, large_parts, memory, small_files
 from tests.bench.measuring import Comparison, table
-from tests.support.stores import STORES, RunningStore, available, running_store
+from tests.support.stores import STORES, available, running_store
 
-_GROUPS = ("large", "small", "memory")
+_GROUPS = ("large", "small", "memory", "gateway")
 
 
 def main() -> None:
@@ -29,24 +30,28 @@ def main() -> None:
         if not available(kind):
             print(f"*** {STORES[kind]} WAS NOT MEASURED: it is not on this machine (make minio). ***")
             continue
+        found = []
+        for comparison in _measure(kind, asked):
+            print(f"\n[{STORES[kind]}] " + table([comparison]), flush=True)
+            found.append(comparison)
+        _keep(asked.json, kind, found)
+
+
+def _measure(kind: StoreName, asked: argparse.Namespace) -> Iterator[Comparison]:
+    few = max(1, asked.rounds // 2)
+    if {"large", "small", "memory"} & set(asked.only):
         with (
             tempfile.TemporaryDirectory(prefix="nopluu-bench-", dir=asked.where) as folder,
             running_store(kind, Path(folder)) as store,
         ):
-            found = []
-            for comparison in _measure(store, asked):
-                print(f"\n[{STORES[kind]}] " + table([comparison]), flush=True)
-                found.append(comparison)
-        _keep(asked.json, kind, found)
-
-
-def _measure(store: RunningStore, asked: argparse.Namespace) -> Iterator[Comparison]:
-    if "large" in asked.only:
-        yield from large_parts.measure(store.settings, store.pid, asked.rounds)
-    if "small" in asked.only:
-        yield from small_files.measure(store.settings, store.pid, max(1, asked.rounds // 2), asked.scale)
-    if "memory" in asked.only:
-        yield memory.measure(store.settings)
+            if "large" in asked.only:
+                yield from large_parts.measure(store.settings, store.pid, asked.rounds)
+            if "small" in asked.only:
+                yield from small_files.measure(store.settings, store.pid, few, asked.scale)
+            if "memory" in asked.only:
+                yield memory.measure(store.settings)
+    if "gateway" in asked.only:
+        yield from gateway.measure(kind, asked.where, few, asked.scale)
 
 
 def _arguments() -> argparse.Namespace:
@@ -56,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--store", nargs="+", choices=tuple(STORES), default=list(STORES))
     parser.add_argument("--only", nargs="+", choices=_GROUPS, default=list(_GROUPS))
     parser.add_argument("--rounds", type=int, default=5, help="rounds for each comparison, after one to warm up")
-    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the small files")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the files")
     parser.add_argument("--where", type=Path, default=None, help="folder for the store's files (a disk, or a RAM disk)")
     parser.add_argument("--json", type=Path, default=Path(".bench"), help="folder for the figures")
     return parser.parse_args()

@@ -8,25 +8,33 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]  # ships no types, and the environment locks no stubs
 
-Way = Callable[[], float]
-"""Does the work once; answers how much of it was done (MB, files)."""
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """How much was done (MB, files), and in how many seconds where not the whole call counts."""
+
+    amount: float
+    seconds: float | None = None
+
+
+Way = Callable[[], Timed]
+"""Does the work once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One way's results, in units per second, in the order of the rounds."""
+    """One way's results, in units per second, in the order of the rounds.
+
+    `processors` are processor seconds for a thousand units, by process; `here` is this one.
+    """
 
     name: str
     values: tuple[float, ...]
-    here: tuple[float, ...] = ()
-    """Processor seconds of this process for a thousand units."""
-
-    store: tuple[float, ...] = ()
-    """Those of the store."""
+    processors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -57,14 +65,17 @@ class Comparison:
     def lines(self) -> list[str]:
         """As a table for people."""
         width = max(len(figure.name) for figure in self.figures)
+        processes = list(self.figures[0].processors)
+        heads = "".join(f"{f'CPU {process}':>12}" for process in processes)
         rows = [
             f"  {figure.name:<{width}}  {figure.median:>9,.1f}  {figure.low:>9,.1f} - {figure.high:<9,.1f}"
-            f"  {self.ratio(figure):>6.2f} x  {_middle(figure.here):>8}  {_middle(figure.store):>8}"
+            f"  {self.ratio(figure):>6.2f} x"
+            + "".join(f"{_middle(figure.processors.get(process, ())):>12}" for process in processes)
             for figure in self.figures
         ]
         return [
             f"{self.title}, {self.unit}",
-            f"  {'':<{width}}  {'median':>9}  {'least':>9} - {'most':<9}   ratio    CPU here  of store",
+            f"  {'':<{width}}  {'median':>9}  {'least':>9} - {'most':<9}   ratio {heads}",
             *rows,
         ]
 
@@ -79,33 +90,40 @@ class Comparison:
                     "median": round(figure.median, 2),
                     "values": [round(value, 2) for value in figure.values],
                     "ratio": round(self.ratio(figure), 3),
-                    "processor_seconds_here": [round(value, 3) for value in figure.here],
-                    "processor_seconds_store": [round(value, 3) for value in figure.store],
+                    "processor_seconds": {
+                        process: [round(value, 3) for value in values] for process, values in figure.processors.items()
+                    },
                 }
                 for figure in self.figures
             ],
         }
 
 
-def compare(title: str, unit: str, ways: Mapping[str, Way], *, rounds: int, store: int) -> Comparison:
-    """Measure each way once a round; the first round only warms up. `store` is the store's process id."""
-    values: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
-    process = psutil.Process(store)
+def compare(title: str, unit: str, ways: Mapping[str, Way], *, rounds: int, others: Mapping[str, int]) -> Comparison:
+    """Measure each way once a round; the first round only warms up. `others` name processes that share the work."""
+    values: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in ways}
+    processes = [psutil.Process(pid) for pid in others.values()]
     for number in range(rounds + 1):
         for name, way in ways.items():
-            before = time.perf_counter(), time.process_time(), _processor_seconds(process)
+            before, started = _processor_seconds(processes), time.perf_counter()
             done = way()
-            after = time.perf_counter(), time.process_time(), _processor_seconds(process)
-            taken, here, there = (end - start for end, start in zip(after, before, strict=True))
-            if number:
-                values[name].append((done / taken, 1000 * here / done, 1000 * there / done))
-    figures = (Figure(name, *(tuple(column) for column in zip(*found, strict=True))) for name, found in values.items())
-    return Comparison(title, unit, tuple(figures))
+            taken, after = time.perf_counter() - started, _processor_seconds(processes)
+            used = [1000 * (end - start) / done.amount for end, start in zip(after, before, strict=True)]
+            if number and done.seconds is None:
+                values[name].append((done.amount / taken, used))
+            elif number:
+                values[name].append((done.amount / (done.seconds or taken), []))
+    return Comparison(title, unit, tuple(_figure(name, found, ["here", *others]) for name, found in values.items()))
 
 
-def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _figure(name: str, found: Sequence[tuple[float, list[float]]], processes: Sequence[str]) -> Figure:
+    used = zip(*(seconds for _, seconds in found), strict=True)
+    return Figure(name, tuple(value for value, _ in found), dict(zip(processes, used, strict=False)))
+
+
+def _processor_seconds(processes: Sequence[psutil.Process]) -> list[float]:
+    others = (process.cpu_times() for process in processes)
+    return [time.process_time(), *(float(times.user + times.system) for times in others)]
 
 
 def _middle(values: Sequence[float]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.ingest.usecases.ports import PartToSeal
 from services.runtime.object_store.s3 import S3Settings
-from tests.bench.measuring import Comparison, compare
+from tests.bench.measuring import Comparison, Timed, compare
 from tests.bench.ways import PART, parts_of, put_objects, random_bytes, seal_parts
 from tests.support.parts import Payload
 
@@ -21,15 +21,15 @@ def measure(settings: S3Settings, store: int, rounds: int, scale: float = 1.0) -
         payload = Payload.of(PART, [size] * files, random_bytes(files * size))
         objects = [payload.data[start : start + size] for start in range(0, files * size, size)]
 
-        def sdk(objects: list[bytes] = objects) -> float:
+        def sdk(objects: list[bytes] = objects) -> Timed:
             put_objects(settings, objects, SDK_THREADS)
-            return len(objects)
+            return Timed(len(objects))
 
         parts = parts_of(payload)
 
-        def vault(parts: list[tuple[PartToSeal, bytes]] = parts, files: int = files) -> float:
+        def vault(parts: list[tuple[PartToSeal, bytes]] = parts, files: int = files) -> Timed:
             seal_parts(settings, parts, CONNECTIONS)
-            return files
+            return Timed(files)
 
         yield compare(
             f"{files:,} files of {label}",
@@ -39,5 +39,5 @@ def measure(settings: S3Settings, store: int, rounds: int, scale: float = 1.0) -
                 f"sealed slices, {CONNECTIONS} connections": vault,
             },
             rounds=rounds,
-            store=store,
+            others={"store": store},
         )

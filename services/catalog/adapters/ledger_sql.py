@@ -6,6 +6,7 @@ security, and this takes one round trip for ten thousand rows all the same.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -190,7 +191,8 @@ class SqlDesk:
                 _DOCUMENTS, _document_columns(batch) | of_all | {"dossier": description.dossier.id}
             )
             if current:
-                await self._connection.execute(_WORDS, _word_columns(batch) | of_all)
+                # Seconds of folding for a full batch: beside the event loop.
+                await self._connection.execute(_WORDS, await asyncio.to_thread(_word_columns, batch) | of_all)
         for parts in _batches(description.components):
             await self._connection.execute(
                 _COMPONENTS,
@@ -345,5 +347,5 @@ def _word_columns(documents: Sequence[DocumentEntry]) -> dict[str, Any]:
         "day_number": [
             _BEFORE_ALL_DAYS if entry.issued_on is None else (entry.issued_on - _EPOCH).days for entry in documents
         ],
-        "words": [tsvector(entry.words) for entry in documents],
+        "words": [tsvector(entry.words()) for entry in documents],
     }

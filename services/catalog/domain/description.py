@@ -55,7 +55,7 @@ class DossierEntry:
 
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
-    """One document; `position` is its index in the manifest, `words` what finds it."""
+    """One document; `position` is its index in the manifest, `passages` the texts by which it is found."""
 
     id: DocumentId
     position: int
@@ -72,7 +72,11 @@ class DocumentEntry:
     metadata: Mapping[str, object]
     secrecy: Mapping[str, object]
     component_count: int
-    words: tuple[Entry, ...]
+    passages: tuple[Passage, ...]
+
+    def words(self) -> tuple[Entry, ...]:
+        """What finds it. Made anew each time: of a large package they would fill the memory."""
+        return index(self.passages, () if self.issued_on is None else (self.issued_on,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +299,7 @@ def _document(
         metadata=metadata,
         secrecy=secrecy_shown(document.secrecy),
         component_count=components,
-        words=index(passages, [] if issued_on is None else [issued_on]),
+        passages=tuple(passage for passage in passages if passage.text),
     )
 
 

@@ -20,7 +20,7 @@ def described(data: bytes, **sealing: Any) -> Description:
 
 
 def keys(description: Description, at: int = 0) -> set[str]:
-    return {entry.key for entry in description.documents[at].words}
+    return {entry.key for entry in description.documents[at].words()}
 
 
 def tt05() -> bytes:
@@ -68,7 +68,7 @@ def test_a_coded_type_is_found_by_its_name_and_a_number_beside_its_notation() ->
     assert (found.type_name, found.number, found.notation) == ("Quyết định", "15", "QĐ-UBND")
     assert (found.issuer, found.issued_on) == ("Ủy ban nhân dân tỉnh", date(2001, 6, 15))
     assert {"quyet", "dinh", "uy", "ban", "2001-06-15", "h49", "ab12", "qui", "hoach"} <= keys(description)
-    places = {entry.key: entry.place for entry in found.words if entry.weight == "A"}
+    places = {entry.key: entry.place for entry in found.words() if entry.weight == "A"}
     assert places["15"] + 1 == places["qd"] == places["ubnd"] - 1
     assert (description.dossier.starts_on, description.dossier.ends_on) == (date(2001, 1, 1), date(2001, 12, 31))
 
@@ -104,7 +104,7 @@ def test_above_none_only_what_a_stub_may_say_is_described(level: str) -> None:
     (found,) = described(manifest([secret]), levels={0: level}).documents
     assert (found.subject, found.signer, found.issuer, found.type_name) == (None, None, None, None)
     assert set(found.metadata) <= {"issued_on"}
-    assert not {"noi", "dung", "la", "ong", "kin"} & {entry.key for entry in found.words}
+    assert not {"noi", "dung", "la", "ong", "kin"} & {entry.key for entry in found.words()}
 
 
 def test_a_document_finds_its_dossiers_title_only_where_the_dossier_is_not_above_it() -> None:

@@ -35,7 +35,8 @@ from services.agency.observing import Observer, Silent
 from services.agency.pacing import Pace
 from services.agency.preparing import prepare, read_sheet
 from services.agency.profile import Profile
-from services.agency.receipts import require_valid
+from services.agency.receipts import ReceiptInvalid, parse_log_key, refuted, require_valid
+from services.agency.refreshing import Refreshed, refresh
 from services.agency.session import Body, Session
 from services.agency.sheets.findings import Finding
 from services.agency.state import Pushed, State
@@ -186,6 +187,37 @@ class Gateway:
         self.state.keep_receipt(str(package), answer.body)
         return answer.body
 
+    def refresh(self, old: bytes) -> Refreshed:
+        """The same deposit under a later checkpoint, and the proof that the log only grew; from public files alone.
+
+        Raises:
+            RejectedError: there is no later checkpoint.
+            FatalError: the old receipt does not verify, or the log does not continue its checkpoint.
+        """
+        try:
+            return refresh(old, [parse_log_key(key) for key in self._log_keys()], self._log_file)
+        except ReceiptInvalid as error:
+            raise refuted(error) from error
+
+    def paper(self, package: UUID, receipt: bytes, *, pdf: bool) -> bytes:
+        """A receipt as a page for the paper file, HTML or PDF, with the codes of a manifest that was kept.
+
+        Raises:
+            FatalError: the receipt does not verify.
+        """
+        # Fonts and images are loaded only for this.
+        from services.agency.paper.facts import page_of
+        from services.agency.paper.html import html_page
+        from services.agency.paper.pdf import pdf_page
+
+        kept = self.state.manifest_path(str(package))
+        keys = [parse_log_key(key) for key in self._log_keys()]
+        try:
+            page = page_of(receipt, keys, kept.read_bytes() if kept.exists() else None)
+        except ReceiptInvalid as error:
+            raise refuted(error) from error
+        return pdf_page(page) if pdf else html_page(page)
+
     def manifest(self, package: UUID) -> bytes:
         """A package's manifest as it was declared."""
         answer = self._session.request("GET", f"{self._session.endpoints().ingest}/v1/packages/{package}/manifest")
@@ -221,6 +253,14 @@ class Gateway:
         Files are written whole or not at all, and only with the digest the catalog states.
         """
         return download(self._session, self._observer, wanted, folder)
+
+    def _log_file(self, path: str) -> bytes | None:
+        answer = self._session.public(f"{self._session.endpoints().ingest}/log/{path}")
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise refusal(answer)
+        return answer.body
 
     def _get(self, url: str) -> dict[str, object]:
         answer = self._session.request("GET", url)
@@ -261,6 +301,8 @@ class Gateway:
                         self.state.forget_digest(file.path.resolve())
             found = tuple(findings_of(error.faults, dossier))
             return Outcome(dossier.label, package, "failed", None, None, 0, 0, error=error, findings=found)
+        finally:
+            self._observer.finished(dossier.label)
         sent = declared.payload_sources(opened.not_planned)
         return Outcome(
             dossier.label,

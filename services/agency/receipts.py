@@ -14,7 +14,7 @@ from services.kernel.tlog import receipts
 from services.kernel.tlog.notes import KeyInvalid, VerifierKey
 from services.kernel.tlog.receipts import ReceiptInvalid
 
-__all__ = ["ReceiptInvalid", "parse_log_key", "require_valid", "verify_receipt"]
+__all__ = ["ReceiptInvalid", "parse_log_key", "refuted", "require_valid", "verify_receipt"]
 
 _ANOTHER = Text("biên nhận của gói hoặc bản kê khác", "the receipt of another package or manifest")
 _KEY = Text("khóa công khai của nhật ký không đúng dạng", "the log's public key is malformed")
@@ -31,12 +31,17 @@ def require_valid(receipt: bytes, *, package: str, manifest_sha256: str | None, 
         if event.get("package") != package or manifest_sha256 not in (None, event.get("manifest_sha256")):
             raise ReceiptInvalid("another-deposit", "another package or manifest")
     except ReceiptInvalid as error:
-        said = _text(error)
-        raise FatalError(
-            "receipt-invalid",
-            Text(f"Biên nhận không kiểm chứng được: {said.vi}", f"The receipt does not verify: {said.en}"),
-            Text("Giữ lại và báo đơn vị kiểm tra", "Keep it and tell the auditors"),
-        ) from error
+        raise refuted(error) from error
+
+
+def refuted(error: ReceiptInvalid) -> FatalError:
+    """The same for a user of the gateway: what is wrong with the receipt, and what to do."""
+    said = _text(error)
+    return FatalError(
+        "receipt-invalid",
+        Text(f"Biên nhận không kiểm chứng được: {said.vi}", f"The receipt does not verify: {said.en}"),
+        Text("Giữ lại và báo đơn vị kiểm tra", "Keep it and tell the auditors"),
+    )
 
 
 def verify_receipt(receipt: bytes, keys: Sequence[VerifierKey]) -> Mapping[str, object]:

@@ -13,8 +13,10 @@ import typer
 from services.agency.cli.context import Json, context_of, terminal_for
 from services.agency.cli.progress import Shown, progress_on
 from services.agency.cli.terminal import Terminal
+from services.agency.errors import UsageError
 from services.agency.gateway import Gateway
 from services.agency.profile import write_private
+from services.kernel.refusals.registry import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -105,18 +107,53 @@ def receipt(
     package: Annotated[UUID, typer.Argument(help="Gói nộp / package")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Tệp đích / target file")] = None,
     manifest: Annotated[Path | None, typer.Option("--manifest", help="Ghi cả bản kê / write the manifest too")] = None,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh",
+            help="Lập lại theo điểm kiểm mới nhất, kiểm tra nhật ký nối tiếp / anew, under a later checkpoint",
+        ),
+    ] = False,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", help="Với --refresh: ghi bằng chứng nối tiếp / write the proof")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Trang cho hồ sơ giấy, .html hoặc .pdf / a page for the paper file")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Lấy biên nhận đã kiểm chứng. / Fetch the verified receipt."""
     terminal = terminal_for(context, json)
+    if page is not None and page.suffix not in (".html", ".pdf"):
+        raise UsageError("page-kind", Text("Trang phải là .html hoặc .pdf", "The page must be .html or .pdf"))
+    if proof is not None and not refresh:
+        raise UsageError("proof-alone", Text("--proof cần --refresh", "--proof needs --refresh"))
     with progress_on(terminal) as progress, _gateway(context, terminal, progress) as gateway:
-        content = gateway.receipt(package)
         place = gateway.state.receipt_path(str(package))
+        if refresh:
+            refreshed = gateway.refresh(place.read_bytes() if place.exists() else gateway.receipt(package))
+            content = refreshed.receipt
+            gateway.state.keep_receipt(str(package), content)
+            if proof is not None:
+                proof.write_text(refreshed.proof, "utf-8")
+            terminal.note(
+                "refreshed",
+                terminal.words(
+                    f"nhật ký nối tiếp: {refreshed.earlier.size} → {refreshed.later.size} lá",
+                    f"the log only grew: {refreshed.earlier.size} → {refreshed.later.size} leaves",
+                ),
+                earlier=refreshed.earlier.size,
+                later=refreshed.later.size,
+            )
+        else:
+            content = gateway.receipt(package)
         if output is not None:
             write_private(output.absolute(), content)
             place = output
         if manifest is not None:
             write_private(manifest.absolute(), gateway.manifest(package))
+        if page is not None:
+            write_private(page.absolute(), gateway.paper(package, content, pdf=page.suffix == ".pdf"))
     terminal.data("receipt", str(place), package=str(package), receipt=str(place))
 
 

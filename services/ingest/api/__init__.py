@@ -29,7 +29,17 @@ alone and can be repeated. Every request but those to the log and the well-known
 9421 signature with the tag `nopluu/1`.
 """
 
-PUBLIC: Final = frozenset({"/.well-known/nopluu", "/openapi.json", "/docs", "/docs.css", "/errors", "/log/checkpoint"})
+PUBLIC: Final = frozenset(
+    {
+        "/.well-known/nopluu",
+        "/openapi.json",
+        "/docs",
+        "/docs.css",
+        "/errors",
+        "/log/checkpoint",
+        "/log/checkpoint.cosigned",
+    }
+)
 _PART: Final = re.compile(r"/v1/packages/[^/]+/parts/[^/]+")
 _STREAMED: Final = frozenset({"/v1/packages", "/v1/packages:check", "/v1/rules"})
 

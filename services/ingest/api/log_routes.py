@@ -23,10 +23,18 @@ _FOR_EVER = "public, max-age=31536000, immutable"
     responses={200: {"content": {"text/plain": {}}}, **refusing(NotFound)},
 )
 async def checkpoint(wired: Wired) -> Response:
-    note = await wired.log.read("checkpoint")
-    if note is None:
-        raise NotFound
-    return Response(note, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-cache"})
+    return await _note(wired, "checkpoint")
+
+
+@router.get(
+    "/log/checkpoint.cosigned",
+    summary="Điểm kiểm tra mới nhất đủ nhân chứng đồng ký / The newest checkpoint that enough witnesses cosigned",
+    description="A C2SP signed note; absent where no witness has cosigned.",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **refusing(NotFound)},
+)
+async def cosigned_checkpoint(wired: Wired) -> Response:
+    return await _note(wired, "checkpoint.cosigned")
 
 
 @router.get(
@@ -41,3 +49,10 @@ async def tile(path: str, wired: Wired) -> Response:
     if found is None:
         raise NotFound
     return Response(found, media_type="application/octet-stream", headers={"cache-control": _FOR_EVER})
+
+
+async def _note(wired: Wired, path: str) -> Response:
+    note = await wired.log.read(path)
+    if note is None:
+        raise NotFound
+    return Response(note, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-cache"})

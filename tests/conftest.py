@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.components import summary
 
-pytest_plugins = ("tests.support.postgres", "tests.support.serving")
+pytest_plugins = ("tests.support.postgres", "tests.support.serving", "tests.support.stack")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,13 +68,14 @@ def require(*scopes: str) -> Any:
     return Depends(_having(frozenset(scopes)))
 
 
-def _having(scopes: frozenset[str]) -> Callable[[Request], Caller]:
+def _having(scopes: frozenset[str]) -> Callable[[Request], Awaitable[Caller]]:
     if not scopes:
         raise ValueError("a route that asks for no scope is public")
 
     documented = Security(_SIGNED, scopes=sorted(scopes))
 
-    def caller_with_scope(request: Request, _: Any = documented) -> Caller:
+    # Not a plain function: FastAPI would send every call through a thread.
+    async def caller_with_scope(request: Request, _: Any = documented) -> Caller:
         found = caller(request)
         if not scopes & found.scopes:
             raise ScopeMissing(scopes=", ".join(sorted(scopes)))

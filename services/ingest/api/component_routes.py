@@ -9,10 +9,10 @@ from urllib.parse import quote
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.ingest.api.wiring import Wired
+from services.ingest.api.wiring import Calling, Wired
 from services.ingest.usecases.ports import ComponentRow, World
 from services.ingest.usecases.read_component import Reading, read_component
 from services.kernel.canonical import b64
@@ -21,7 +21,6 @@ from services.kernel.messages import Grant, GrantBroken
 from services.kernel.refusals.identity import RequestReplayed
 from services.kernel.refusals.packages import ComponentUnknown, GrantInvalid, RangeUnsatisfiable
 from services.runtime.app import answer_refusal
-from services.runtime.callers import Caller, caller
 from services.runtime.nonces import Nonce
 from services.runtime.openapi import refusing
 
@@ -52,7 +51,7 @@ async def read(
     request: Request,
     component: UUID,
     wired: Wired,
-    reader: Annotated[Caller, Depends(caller)],
+    reader: Calling,
     grant: Annotated[str, Query(max_length=2048, description="From catalog's redirect.")],
 ) -> Response:
     nonce = _proved(grant, reader.client, ComponentId(component), wired.grant_key, wired.world)

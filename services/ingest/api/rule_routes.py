@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from services.ingest.api.bodies import require_media_type
 from services.ingest.api.schemas import RulesAnswer
-from services.ingest.api.wiring import Approving, Wired
+from services.ingest.api.wiring import Approving, Calling, Wired
 from services.ingest.usecases.publish_rules import publish_rules, rules_in_force
 from services.kernel.dsse import MAX_ENVELOPE
 from services.kernel.refusals.packages import RulesMissing
@@ -24,7 +24,6 @@ from services.kernel.refusals.rules import (
     RulesSingleSigned,
     RulesUnsigned,
 )
-from services.runtime.callers import Caller, caller
 from services.runtime.openapi import refusing
 from services.runtime.signed_requests import checked_body
 
@@ -42,7 +41,7 @@ _ENVELOPE: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
         **refusing(RulesMissing),
     },
 )
-async def current(wired: Wired, _: Annotated[Caller, Depends(caller)]) -> Response:
+async def current(wired: Wired, _: Calling) -> Response:
     published = await rules_in_force(ledger=wired.ledger, world=wired.world)
     headers = {"etag": f'"{published.sha256.hex()}"', "cache-control": "no-cache"}
     return Response(published.envelope, media_type="application/json", headers=headers)

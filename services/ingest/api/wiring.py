@@ -23,7 +23,7 @@ from services.ingest.usecases.ports import (
     Vault,
     World,
 )
-from services.runtime.callers import Caller, require
+from services.runtime.callers import Caller, caller, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,17 @@ class Wiring:
     max_open: int
 
 
-def wiring(request: Request) -> Wiring:
+async def wiring(request: Request) -> Wiring:
     """What `main` joined."""
     found = request.app.state.wiring
     if not isinstance(found, Wiring):
         raise TypeError("app.state.wiring is not set")
     return found
+
+
+async def anyone(request: Request) -> Caller:
+    """Any client whose request was proved, whatever its scopes."""
+    return caller(request)
 
 
 def submitter(sender: Caller) -> Submitter:
@@ -63,3 +68,4 @@ Wired = Annotated[Wiring, Depends(wiring)]
 Submitting = Annotated[Caller, require("submitter")]
 Approving = Annotated[Caller, require("rule-approver")]
 Serving = Annotated[Caller, require("service")]
+Calling = Annotated[Caller, Depends(anyone)]

@@ -1,0 +1,113 @@
+"""Promise: a grant opens one component once for one client, and broken bytes never pass for a whole answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from services.kernel.sealing.open import SealBroken
+from services.runtime.database import transaction
+from services.runtime.object_store.memory import MemoryStore
+from tests.support.enrolled import Enrolled
+from tests.support.ingest import Ingest
+from tests.support.ingest_manifests import Dossier
+
+MIB = 1 << 20
+
+
+async def deposited(gateway: Ingest, data: bytes) -> tuple[Enrolled, str]:
+    client = gateway.enrol("submitter")
+    package = await gateway.deposit(client, Dossier([data]))
+    plan = (await gateway.get(client, f"/v1/packages/{package}/plan")).json()
+    return client, plan["components"][0][0]
+
+
+async def test_a_grant_is_good_once_for_its_own_reader_and_component(gateway: Ingest) -> None:
+    client, component = await deposited(gateway, b"mot")
+    stranger = gateway.enrol("archivist")
+    grant = gateway.grant(client, component)
+    target = f"/v1/components/{component}?grant={grant}"
+    refused = [
+        await gateway.get(stranger, target),
+        await gateway.get(client, f"/v1/components/{uuid4()}?grant={grant}"),
+        await gateway.get(client, f"/v1/components/{component}?grant={grant[:-4]}AAAA"),
+        await gateway.get(client, f"/v1/components/{component}?grant={gateway.grant(client, component, -1)}"),
+    ]
+    assert {(reply.status, reply.json()["code"]) for reply in refused} == {(403, "grant-invalid")}
+    assert (await gateway.get(client, target)).body == b"mot"
+    again = await gateway.get(client, target)
+    assert (again.status, again.json()["code"]) == (403, "grant-invalid")
+
+
+@pytest.mark.parametrize("hidden", ["held = true", "wrapped_key = NULL"])
+async def test_held_and_erased_answer_like_absent(gateway: Ingest, hidden: str) -> None:
+    client, component = await deposited(gateway, b"mot")
+    async with transaction(gateway.engine) as connection:
+        await connection.execute(text(f"UPDATE ingest.component SET {hidden}"))  # noqa: S608 - from this list
+    nowhere = str(uuid4())
+    seen, absent = await gateway.read(client, component), await gateway.read(client, nowhere)
+    assert seen.status == absent.status == 404
+    told, expected = seen.json(), absent.json()
+    del told["request_id"], expected["request_id"]
+    assert told == expected
+
+
+async def test_a_package_that_is_not_sealed_cannot_be_read(gateway: Ingest) -> None:
+    client = gateway.enrol("submitter")
+    declared = (await gateway.declare(client, Dossier([b"mot"]))).json()
+    await gateway.send(client, declared["package"], 0, b"mot")
+    reply = await gateway.read(client, declared["plan"]["components"][0][0])
+    assert (reply.status, reply.json()["code"]) == (404, "component-unknown")
+
+
+async def test_bytes_that_break_midway_cut_the_answer(gateway: Ingest) -> None:
+    client, component = await deposited(gateway, os.urandom(MIB))
+    store = gateway.store
+    assert isinstance(store, MemoryStore)
+    name = (await anext(aiter(store.list("parts/")))).name
+    for version, data in store._objects[name].items():
+        store._objects[name][version] = data[:900_000] + bytes([data[900_000] ^ 1]) + data[900_001:]
+    target = f"/v1/components/{component}?grant={gateway.grant(client, component)}"
+    sent: list[dict[str, object]] = []
+
+    received: list[str] = []
+
+    async def receive() -> dict[str, object]:
+        if received:
+            await asyncio.Event().wait()  # the client stays
+        received.append("head")
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: object) -> None:
+        assert isinstance(message, dict)
+        sent.append(message)
+
+    with pytest.raises(SealBroken):  # the server closes the connection where the application raises
+        await gateway.app(client.scope("GET", target), receive, send)
+    assert sent[0]["status"] == 200
+    assert sent[-1].get("more_body", False) is True  # never told to be whole
+
+
+async def test_bytes_that_are_broken_from_the_start_are_no_answer(gateway: Ingest) -> None:
+    client, component = await deposited(gateway, b"mot")
+    store = gateway.store
+    assert isinstance(store, MemoryStore)
+    name = (await anext(aiter(store.list("parts/")))).name
+    for version, data in store._objects[name].items():
+        store._objects[name][version] = data[:-1] + bytes([data[-1] ^ 1])
+    reply = await gateway.read(client, component)
+    assert (reply.status, reply.json()["code"]) == (500, "internal-error")
+
+
+async def test_services_read_manifests_by_digest_and_nobody_else(gateway: Ingest) -> None:
+    client = gateway.enrol("submitter")
+    dossier = Dossier([b"mot"])
+    digest = (await gateway.declare(client, dossier)).json()["manifest_sha256"]
+    service = gateway.enrol("service")
+    assert (await gateway.get(service, f"/v1/manifests/{digest}")).body == dossier.manifest
+    assert (await gateway.get(service, f"/v1/manifests/{'0' * 64}")).json()["code"] == "manifest-unknown"
+    assert (await gateway.get(client, f"/v1/manifests/{digest}")).status == 403

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from services.kernel.identifiers import uuid7
-
-VIETNAM = timezone(timedelta(hours=7))
 
 
 class SystemWorld:

@@ -23,7 +23,7 @@ from services.ingest.usecases.ports import (
     Vault,
     World,
 )
-from services.runtime.callers import Caller, caller, require
+from services.runtime.callers import Caller, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,6 @@ async def wiring(request: Request) -> Wiring:
     return found
 
 
-async def anyone(request: Request) -> Caller:
-    """Any client whose request was proved, whatever its scopes."""
-    return caller(request)
-
-
 def submitter(sender: Caller) -> Submitter:
     """The caller as the use cases know it."""
     return Submitter(sender.client, sender.agency)
@@ -68,4 +63,11 @@ Wired = Annotated[Wiring, Depends(wiring)]
 Submitting = Annotated[Caller, require("submitter")]
 Approving = Annotated[Caller, require("rule-approver")]
 Serving = Annotated[Caller, require("service")]
-Calling = Annotated[Caller, Depends(anyone)]
+# Any enrolled client: what it may see is judged otherwise, or is no secret.
+Calling = Annotated[
+    Caller,
+    require(
+        "submitter", "archivist", "supervisor", "rule-author", "rule-approver", "incident-officer", "registrar",
+        "monitor", "auditor", "service",
+    ),
+]  # fmt: skip

@@ -46,7 +46,6 @@ def judged(answer: bytes) -> Judged:
         rules_sha256=bytes.fromhex(value["rules_sha256"]),
         profile=value["profile"],
         fonds=value["fonds"],
-        creator=value["creator"],
         submitter=value["submitter"],
         supersedes=None if value["supersedes"] is None else PackageId(UUID(value["supersedes"])),
         components=tuple(
@@ -78,7 +77,6 @@ def answer(asked: bytes, today: date, deployment: DeploymentProfile) -> bytes:
             "rules_sha256": found.rules_sha256.hex(),
             "profile": found.profile,
             "fonds": found.fonds,
-            "creator": found.creator,
             "submitter": found.submitter,
             "supersedes": None if found.supersedes is None else str(found.supersedes),
             "components": [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
 
 from services.kernel.identifiers import uuid7
+
+VIETNAM = timezone(timedelta(hours=7))
 
 
 class SystemWorld:

@@ -62,6 +62,7 @@ from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens, PublishedKeys
 
 QUEUE: Final = "ingest_queue"
+_FIRST: Final = frozenset({"complete_package"})  # an agency waits for its receipt; the catalog may hear of it later
 COMPLETE_RETRIES: Final = 30  # hours: a store or KMS that is away comes back
 DELIVER_RETRIES: Final = 60  # hours: catalog may be down for a night
 
@@ -78,7 +79,7 @@ class Parts:
 
     @classmethod
     def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
-        return cls(engine, store, CachedKeys(kms), SqlLedger(engine, Tasks(QUEUE)), SystemWorld())
+        return cls(engine, store, CachedKeys(kms), SqlLedger(engine, Tasks(QUEUE, first=_FIRST)), SystemWorld())
 
     @property
     def vault(self) -> S3Vault:

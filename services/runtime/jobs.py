@@ -43,10 +43,14 @@ TaskFunction = Callable[..., Awaitable[None]]
 
 
 class Tasks:
-    """The deferring half. `schema` is the queue's schema, which the connection's search_path must include."""
+    """The deferring half. `schema` is the queue's schema, which the connection's search_path must include.
 
-    def __init__(self, schema: str) -> None:
+    Jobs named in `first` run before all others that wait: somebody waits for them.
+    """
+
+    def __init__(self, schema: str, *, first: frozenset[str] = frozenset()) -> None:
         self._schema = schema
+        self._first = first
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
     async def defer(self, connection: AsyncConnection, name: str, **arguments: str) -> None:
@@ -56,6 +60,7 @@ class Tasks:
             name,
             queue=self._schema,
             lock=_identity(name, arguments),
+            priority=1 if name in self._first else 0,
             connection=raw.driver_connection,
         ).defer_async(**arguments)
 

@@ -100,6 +100,22 @@ async def test_a_committed_job_runs_once_within_a_tenth_of_a_second(database: Da
     await engine.dispose()
 
 
+async def test_what_somebody_waits_for_runs_before_all_that_waits(database: Database) -> None:
+    url = database.url_for("nopluu_ingest")
+    engine = create_engine(url, application_name="test")
+    tasks, seen = Tasks("ingest_queue", first=frozenset({"complete_package"})), Seen()
+    worker = Worker(url, "ingest_queue", metrics=Metrics("test"), concurrency=1)
+    worker.register("complete_package", seen.task, retries=3)
+    worker.register("deliver_message", seen.task, retries=3)
+    async with transaction(engine) as connection:
+        for name, package in (("deliver_message", "told"), ("complete_package", "one"), ("complete_package", "two")):
+            await tasks.defer(connection, name, package=package)
+    async with working(worker):
+        await until(lambda: count(database) == 0)
+    assert [package for package, _ in seen.calls] == ["one", "two", "told"]
+    await engine.dispose()
+
+
 async def test_nothing_of_a_job_starts_before_its_transaction_commits(database: Database) -> None:
     url = database.url_for("nopluu_ingest")
     engine = create_engine(url, application_name="test")

@@ -111,10 +111,9 @@ def read_signature(method: str, target_uri: str, headers: RawHeaders, *, now: da
     _check_parameters(parameters)
     has_body = _has_body(fields)
     names = _covered_names(covered, has_body=has_body)
-    lines = [f'"{name}": {_value(name, method, target_uri, fields)}' for name in names]
+    values = [(name, _value(name, method, target_uri, fields)) for name in names]
     content = _content(fields) if has_body else None
     created, expires = _times(parameters, now)
-    lines.append(f'"@signature-params": {_signature_params(names, parameters)}')
     algorithm = parameters.get("alg")
     return SignedRequest(
         keyid=str(parameters["keyid"]),
@@ -123,9 +122,23 @@ def read_signature(method: str, target_uri: str, headers: RawHeaders, *, now: da
         expires=expires,
         content=content,
         algorithm=None if algorithm is None else str(algorithm),
-        base="\n".join(lines).encode("ascii"),
+        base=signature_base(values, parameters),
         signature=signature,
     )
+
+
+def signature_base(values: Sequence[tuple[str, str]], parameters: Mapping[str, object]) -> bytes:
+    """What is signed: a line for each covered component in order, then the parameters in the order they were sent.
+
+    The strict serialisation of RFC 9421 §2.3 and §2.5; nothing in it needs escaping once components and parameters are
+    checked.
+    """
+    listed = " ".join(f'"{name}"' for name, _ in values)
+    written = "".join(
+        f";{name}={value}" if isinstance(value, int) else f';{name}="{value}"' for name, value in parameters.items()
+    )
+    lines = [f'"{name}": {value}' for name, value in values]
+    return "\n".join([*lines, f'"@signature-params": ({listed}){written}']).encode("ascii")
 
 
 def check_signature(request: SignedRequest, key: PublicKey) -> None:
@@ -292,12 +305,3 @@ def _times(parameters: Mapping[str, object], now: datetime) -> tuple[datetime, d
     if expires <= clock:
         raise SignatureExpired(skew=math.ceil(clock - expires), server_time=shown)
     return datetime.fromtimestamp(created, UTC), datetime.fromtimestamp(expires, UTC)
-
-
-def _signature_params(names: Sequence[str], parameters: Mapping[str, object]) -> str:
-    """The strict serialisation of RFC 9421 §2.3; nothing in it needs escaping once the parameters are checked."""
-    listed = " ".join(f'"{name}"' for name in names)
-    written = "".join(
-        f";{name}={value}" if isinstance(value, int) else f';{name}="{value}"' for name, value in parameters.items()
-    )
-    return f"({listed}){written}"

@@ -43,6 +43,14 @@ async def test_a_grant_is_good_once_for_its_own_reader_and_component(gateway: In
     assert (again.status, again.json()["code"]) == (403, "grant-invalid")
 
 
+@pytest.mark.parametrize("asked", ["bytes=3-", "bytes=999999999999999999-", "bytes=-0"])
+async def test_a_range_outside_the_file_is_not_satisfiable(gateway: Ingest, asked: str) -> None:
+    client, component = await deposited(gateway, b"mot")
+    reply = await gateway.read(client, component, ("range", asked))
+    assert (reply.status, reply.json()["code"]) == (416, "range-not-satisfiable")
+    assert reply.headers["content-range"] == "bytes */3"
+
+
 @pytest.mark.parametrize("hidden", ["held = true", "wrapped_key = NULL"])
 async def test_held_and_erased_answer_like_absent(gateway: Ingest, hidden: str) -> None:
     client, component = await deposited(gateway, b"mot")

@@ -175,11 +175,10 @@ class Worker:
     async def _sweep(self, connector: procrastinate.PsycopgConnector) -> None:
         """Again and again: hand on the jobs of dead workers, and measure the queue."""
         while True:
-            for row in await connector.execute_query_all_async(_REQUEUE, seconds=STALLED_SECONDS):
+            retries = json.dumps({task.name: task.retries for task in self._tasks.values()})
+            for row in await connector.execute_query_all_async(_REQUEUE, seconds=STALLED_SECONDS, retries=retries):
                 name, attempts = row["task_name"], row["attempts"]
-                task = self._tasks.get(name)
-                if task is not None and attempts > task.retries:
-                    await connector.execute_query_async(_GIVE_UP, job=row["id"])
+                if row["status"] == "failed":
                     _final(self._metrics, name, row["id"], attempts, "worker-died")
                 else:
                     self._metrics.jobs.labels(name, "stalled").inc()
@@ -244,9 +243,14 @@ def _final(
     )
 
 
-# One conditional statement, so that two sweepers cannot hand on the same job twice.
+# One conditional statement, so that two sweepers cannot hand on the same job twice, and so that no worker fetches a job
+# that is to be given up. A task that this worker does not know goes on: others may.
 _REQUEUE: Final = """
-UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, scheduled_at = now()
+UPDATE procrastinate_jobs
+   SET status = CASE WHEN attempts + 1 > (%(retries)s::jsonb ->> task_name)::int THEN 'failed' ELSE 'todo' END
+                ::procrastinate_job_status,
+       attempts = attempts + 1,
+       scheduled_at = now()
  WHERE id IN (
     SELECT job.id
       FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
@@ -254,9 +258,8 @@ UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, schedule
        AND (worker.id IS NULL OR worker.last_heartbeat < now() - %(seconds)s * interval '1 second')
        FOR UPDATE OF job SKIP LOCKED)
    AND status = 'doing'
-RETURNING id, task_name, attempts
+RETURNING id, task_name, attempts, status
 """
-_GIVE_UP: Final = "UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %(job)s AND status = 'todo'"
 _MEASURE: Final = """
 SELECT task_name,
        count(*) FILTER (WHERE status IN ('todo', 'doing')) AS depth,

@@ -49,6 +49,7 @@ from tests.support.postgres import Database
 HOST = "ingest.example"
 ISSUER = "https://auth.example"
 AUDIENCE = "nopluu-test"
+SINCE = "2020-01-01"
 FONDS_ID = UUID("00000000-0000-7000-8000-0000000f0d00")
 
 
@@ -132,7 +133,7 @@ class Ingest:
     async def add_agency(self, code: str) -> UUID:
         """Another agency with a fonds of its own."""
         agency = uuid4()
-        self.facts.add(type="agency", id=str(agency), code=code)
+        self.facts.add(type="agency", id=str(agency), code=code, valid_from=SINCE)
         self.facts.add(type="fonds", id=str(uuid4()), code=f"F-{code}", name="Phông", agency=str(agency))
         await self.registry.poll()
         return agency
@@ -147,6 +148,7 @@ class Ingest:
             scopes=[scope],
             kid=client.kid,
             jwk=to_jwk(client.key.public_key()),
+            not_before=f"{SINCE}T00:00:00Z",
         )
         await self.registry.poll()
         return client
@@ -218,7 +220,7 @@ async def ingest(database: Database, folder: Path, store: ObjectStore | None = N
     settings = _settings(database, folder, grant_key)
     engine = create_engine(settings.database_url(), application_name="test", pool_size=12)
     facts, issuer, agency = Facts(), Issuer(), uuid4()
-    facts.add(type="agency", id=str(agency), code=AGENCY_CODE)
+    facts.add(type="agency", id=str(agency), code=AGENCY_CODE, valid_from=SINCE)
     facts.add(type="fonds", id=str(FONDS_ID), code=FONDS_CODE, name="Tỉnh ủy", agency=str(agency))
     registry = Registry(facts, ISSUER)
     await registry.poll()

@@ -1,8 +1,8 @@
 """From the last part to the receipt, with many packages sealing at once, and how fast the sequencer numbers events.
 
 All packages are declared first; then each one's only part is sent, from many connections at once. A package's time runs
-from the answer to its last part to the moment at which a checkpoint that covers its seal event was signed: from then on
-the receipt can be had. A sample of them also fetches the receipt, by one waiting request, and checks its proof.
+from the moment its client knows that no part is missing (the last part's answer, and one question after it) to the one
+at which a checkpoint that covers its seal event was signed: from then on the receipt can be had. A sample of them also fetches the receipt, by one waiting request, and checks its proof.
 """
 
 from __future__ import annotations

@@ -200,6 +200,13 @@ async def test_fewer_scopes_may_be_asked_for_and_no_others(auth: Auth) -> None:
     for scope in ("registrar", "archivist registrar", "", "archivist  supervisor", "Archivist"):
         reply = await client.obtain(auth.app, HOST, scope=scope)
         assert (reply.status, reply.json()["error"]) == (400, "invalid_scope")
+        assert reply.json()["code"] == "oauth-scope-refused"
+
+
+async def test_no_client_is_enrolled_with_scopes_that_do_not_go_together(auth: Auth) -> None:
+    asked = {"agency": str(auth.agency), "name": "x", "scopes": ["service", "submitter"], "officer": None}
+    reply = await auth.registrar.ask(auth.app, "POST", "/v1/clients", asked)
+    assert (reply.status, reply.json()["code"]) == (422, "client-scopes-invalid")
 
 
 async def form(auth: Auth, body: bytes, content_type: str = FORM) -> Reply:
@@ -230,9 +237,12 @@ async def test_a_form_that_is_none_is_refused_with_the_oauth_error(auth: Auth) -
         (b"&".join(b"a%d=1" % number for number in range(50)), FORM, 400, "invalid_request"),
         (urlencode({**right, "client_id": "other"}).encode(), FORM, 401, "invalid_client"),
     ]
+    seen: set[str] = set()
     for body, content_type, status, error in cases:
         reply = await form(auth, body, content_type)
         assert (reply.status, reply.json()["error"]) == (status, error), body
+        seen.add(reply.json()["code"])
+    assert {"oauth-grant-type-unsupported", "oauth-request-malformed", "assertion-missing"} <= seen
     assert (await form(auth, b"a=" + b"x" * 20_000)).json()["code"] == "body-too-large"
 
 

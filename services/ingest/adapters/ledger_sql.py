@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -53,6 +54,7 @@ from services.runtime import journal, nonces
 from services.runtime.database import transaction
 from services.runtime.jobs import Tasks
 
+_T = TypeVar("_T")
 _COPY_COMPONENTS = (
     "COPY ingest.component (package, position, id, key_id, wrapped_key, level, document, name, media_type, size,"
     " sha256, plan_position, origin) FROM STDIN (FORMAT BINARY)"
@@ -230,7 +232,7 @@ class SqlBooks:
             raise RuntimeError("the connection is closed")
         async with driver.cursor() as cursor, cursor.copy(_COPY_COMPONENTS) as copy:
             copy.set_types(_COPY_TYPES)
-            for row in components:
+            async for row in _in_turns(components):
                 await copy.write_row(
                     (
                         package,
@@ -296,13 +298,13 @@ class SqlBooks:
 
     async def components(self, package: PackageId) -> list[ComponentRow]:
         query = select(*_COMPONENT).where(t.component.c.package == package).order_by(t.component.c.position)
-        return [_component(row) for row in await self._connection.execute(query)]
+        return [_component(row) async for row in _in_turns(await self._connection.execute(query))]
 
     async def planned_keys(self, package: PackageId, first: int, last: int) -> list[PlannedKey]:
         rows = await self._connection.execute(_PLANNED_KEYS, {"package": package, "first": first, "last": last})
         return [
             PlannedKey(position, KeyId(key_id), wrapped_key, _LEVELS[level], size, sha256)
-            for position, key_id, wrapped_key, level, size, sha256 in rows
+            async for position, key_id, wrapped_key, level, size, sha256 in _in_turns(rows)
         ]
 
     async def package_keys(self, package: PackageId) -> list[PackageKey]:
@@ -541,6 +543,7 @@ class SqlBooks:
         await self._connection.execute(delete(t.declaration).where(t.declaration.c.seen_at < before))
 
 
+_TURN = 1000
 _LEVELS = tuple(Level)
 # Read for every part, with up to thousands of rows: plain tuples, no row objects built column by column.
 _PLANNED_KEYS = text(
@@ -564,6 +567,14 @@ _COMPONENT = [
         "plan_position", "origin", "checked_at",
     )
 ]  # fmt: skip
+
+
+async def _in_turns(rows: Iterable[_T]) -> AsyncIterator[_T]:
+    """Rows in their thousands, with a turn for other requests now and then."""
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
 
 
 def _package(row: Row[Any]) -> Package:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
@@ -12,6 +13,9 @@ from services.kernel.sealing.seal import SegmentSealer
 
 _FLUSH = 256 * 1024
 """Ciphertext bytes gathered before they are handed to the store: thousands of small segments share one write."""
+
+_TURN = 200
+"""Segments sealed before other requests have a turn: a chunk may hold thousands of files of a few bytes."""
 
 
 class SealingStream:
@@ -43,10 +47,15 @@ class SealingStream:
             if received > part.length:
                 raise PartTruncated(part=part.number, received=received, planned=part.length)
             whole.update(chunk)
-            mismatches += cursor.feed(memoryview(chunk), out)
-            if len(out) >= _FLUSH and received < part.length:
-                yield self._count(out)
-                out = bytearray()
+            rest = memoryview(chunk)
+            while rest:
+                rest, wrong = cursor.feed(rest, out)
+                mismatches += wrong
+                if len(out) >= _FLUSH and (rest or received < part.length):
+                    yield self._count(out)
+                    out = bytearray()
+                if rest:
+                    await asyncio.sleep(0)
         if received != part.length:
             raise PartTruncated(part=part.number, received=received, planned=part.length)
         digest = whole.digest()
@@ -77,17 +86,20 @@ class _Segments:
         alone = len(part.segments) == 1 and part.segments[0].length == part.keys[0].size
         self.only_component_sha256 = part.keys[0].sha256 if alone else None
 
-    def feed(self, data: memoryview, out: bytearray) -> int:
-        """Seal `data` into `out`; how many components ended in it with another digest than the manifest's."""
-        mismatches = 0
-        while data:
+    def feed(self, data: memoryview, out: bytearray) -> tuple[memoryview, int]:
+        """Seal `data` into `out`, or the first `_TURN` segments of it.
+
+        What is left of it, and how many components ended in it with another digest than the manifest's.
+        """
+        mismatches, until = 0, self._next + _TURN
+        while data and self._next < until:
             if self._sealer is None:
                 self._open(out)
             taken = data[: self._remaining]
             data = data[len(taken) :]
             self._remaining -= len(taken)
             mismatches += self._seal(taken, out)
-        return mismatches
+        return data, mismatches
 
     def _open(self, out: bytearray) -> None:
         segment, key = self._part.segments[self._next], self._part.keys[self._next]

@@ -6,14 +6,21 @@ import asyncio
 
 from services.ingest.usecases.ports import Books
 from services.kernel.identifiers import PackageId
-from services.kernel.layout import Plan
+from services.kernel.layout import Plan, Segment
 
+_CROWDED = 5000  # components of a plan that may all lie in one part
 _LARGE = 64 * 1024  # bytes; parsing a longer plan would hold up the event loop
 
 
 async def parsed_plan(data: bytes) -> Plan:
     """The plan in its canonical bytes."""
     return Plan.parse(data) if len(data) < _LARGE else await asyncio.to_thread(Plan.parse, data)
+
+
+async def segments_of(plan: Plan, number: int) -> list[Segment]:
+    """The segments of a part; those of a part with very many, beside the event loop."""
+    crowded = len(plan.components) > _CROWDED
+    return await asyncio.to_thread(plan.segments, number) if crowded else plan.segments(number)
 
 
 class PlanSource:

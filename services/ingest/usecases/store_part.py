@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.domain.package import UPLOAD_WINDOW, Package, PartOffer, StoredPart
 from services.ingest.domain.states import Event, State, transition
-from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.plans import PlanSource, segments_of
 from services.ingest.usecases.ports import (
     Attempt,
     Books,
@@ -28,6 +28,9 @@ from services.kernel.identifiers import AttemptId
 from services.kernel.layout import Segment
 from services.kernel.refusals.packages import PackageNotReceiving, PackageUnknown, PartNotPlanned, PartTooSlow
 from services.kernel.sealing.keys import unwrap_component_key
+from services.kernel.secrecy import Level
+
+_CROWDED = 5000  # segments of a part whose keys are opened beside the event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def admit_part(
         if earlier := package.admit(offer, await books.part(package.id, offer.number)):
             return PartStored(earlier, new=False, state=package.state)
         plan = await plans.plan(books, package.id, package.plan_sha256)
-        segments = plan.segments(offer.number)
+        segments = await segments_of(plan, offer.number)
         attempt = Attempt(AttemptId(world.new_id()), package.id, offer.number, world.now())
         await books.open_attempt(attempt, offer)
         planned = await books.planned_keys(package.id, segments[0].position, segments[-1].position)
@@ -103,8 +106,7 @@ async def store_part(
 
 async def _part_to_seal(admitted: PartAdmitted, keys: Keys) -> PartToSeal:
     opened = {key.level: await keys.open_package_key(key) for key in admitted.package_keys}
-    by_position = {planned.plan_position: planned for planned in admitted.planned_keys}
-    rows = (by_position[segment.position] for segment in admitted.segments)
+    crowded = len(admitted.segments) > _CROWDED
     return PartToSeal(
         package=admitted.package.id,
         fonds=admitted.package.fonds,
@@ -114,11 +116,18 @@ async def _part_to_seal(admitted: PartAdmitted, keys: Keys) -> PartToSeal:
         length=admitted.offer.length,
         sha256=admitted.offer.sha256,
         segments=admitted.segments,
-        keys=[
-            SegmentKey(row.key_id, unwrap_component_key(opened[row.level], row.wrapped_key), row.size, row.sha256)
-            for row in rows
-        ],
+        keys=await asyncio.to_thread(_segment_keys, admitted, opened) if crowded else _segment_keys(admitted, opened),
     )
+
+
+def _segment_keys(admitted: PartAdmitted, opened: Mapping[Level, bytes]) -> list[SegmentKey]:
+    """The opened key of each segment's component; empty components between them have no segment."""
+    by_position = {planned.plan_position: planned for planned in admitted.planned_keys}
+    rows = (by_position[segment.position] for segment in admitted.segments)
+    return [
+        SegmentKey(row.key_id, unwrap_component_key(opened[row.level], row.wrapped_key), row.size, row.sha256)
+        for row in rows
+    ]
 
 
 async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, world: World) -> PartStored:

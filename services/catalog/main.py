@@ -51,12 +51,12 @@ def build(
     Raises:
         ValueError: the grant key is no Ed25519 key.
     """
-    api = create_api()
+    api, world = create_api(), RealWorld()
     api.state.discovery = discovery_of(settings)
     api.state.wiring = Wiring(
         ledger=SqlLedger(engine, Tasks(QUEUE)),
-        directory=RegistryDirectory(registry),
-        world=RealWorld(),
+        directory=RegistryDirectory(registry, world),
+        world=world,
         grant_key=grant_key(settings),
         ceilings=settings.ceilings(),
         ingest_origin=settings.ingest_origin,

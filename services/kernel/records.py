@@ -1,15 +1,18 @@
 """Agencies, fonds, officers' keys and revocations, as a state that facts build up.
 
 Auth publishes facts in one growing sequence; every service folds the same facts into the same state. Nothing is ever
-rewritten: who followed whom is itself a fact (DESIGN 6, domain §5).
+rewritten: that a body ended, or who followed whom from which day on, is itself a fact, and every question about agencies
+is asked for a day (DESIGN 6, domain §5). A day that ends something is the first on which it no longer holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
+from services.kernel.canonical import parse_rfc3339
 from services.kernel.identifiers import AgencyId, ClientId, FondsId
 
 
@@ -31,6 +34,34 @@ class OfficerKey:
     officer: str
     scopes: frozenset[str]
     jwk: Mapping[str, str]
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether the key's window holds; its end is exclusive."""
+        begun = self.not_before is None or self.not_before <= moment
+        return begun and (self.not_after is None or moment < self.not_after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """From a day until (not including) another, or without end."""
+
+    start: date
+    end: date | None
+
+    def holds_on(self, day: date) -> bool:
+        return self.start <= day and (self.end is None or day < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Predecessor:
+    agency: AgencyId
+    since: date
+
+
+# A part that was detached leaves the records of its old body where they are, so it follows nothing.
+_INHERITING = frozenset({"merge", "split", "dissolve"})
 
 
 @dataclass(slots=True)
@@ -38,10 +69,11 @@ class RegistryState:
     """Everything that services ask of auth's facts; `position` is the last fact's number."""
 
     position: int = 0
-    _codes: dict[AgencyId, set[str]] = field(default_factory=dict)
+    _codes: dict[AgencyId, dict[tuple[str, date], _Period]] = field(default_factory=dict)
+    _ended: dict[AgencyId, date] = field(default_factory=dict)
     _fonds: dict[FondsId, Fonds] = field(default_factory=dict)
     _by_code: dict[str, list[Fonds]] = field(default_factory=dict)
-    _predecessors: dict[AgencyId, set[AgencyId]] = field(default_factory=dict)
+    _predecessors: dict[AgencyId, list[_Predecessor]] = field(default_factory=dict)
     _officer_keys: dict[str, OfficerKey] = field(default_factory=dict)
     _revoked: set[str] = field(default_factory=set)
     _disabled: set[ClientId] = field(default_factory=set)
@@ -62,14 +94,30 @@ class RegistryState:
 
     def _apply(self, fact: Mapping[str, object]) -> None:
         match fact:
-            case {"type": "agency", "id": str(agency), "code": str(code)}:
-                self._codes.setdefault(AgencyId(UUID(agency)), set()).add(code)
+            case {"type": "agency", "id": str(agency), "code": str(code), "valid_from": str(start)}:
+                begun = date.fromisoformat(start)
+                held = self._codes.setdefault(AgencyId(UUID(agency)), {})
+                held[code, begun] = _Period(begun, _day(fact.get("valid_to")))
+            case {"type": "agency-code-ended", "id": str(agency), "code": str(code), "valid_from": str(start)}:
+                begun = date.fromisoformat(start)
+                held = self._codes.setdefault(AgencyId(UUID(agency)), {})
+                held[code, begun] = _Period(begun, _day(fact["on"]))
+            case {"type": "agency-ended", "id": str(agency), "on": str(day)}:
+                self._ended[AgencyId(UUID(agency))] = date.fromisoformat(day)
             case {"type": "fonds", "id": str(fonds), "code": str(code), "name": str(name), "agency": str(agency)}:
                 entry = Fonds(FondsId(UUID(fonds)), code, name, AgencyId(UUID(agency)))
                 self._fonds[entry.id] = entry
                 self._by_code.setdefault(code, []).append(entry)
-            case {"type": "succession", "from": str(earlier), "to": str(later)}:
-                self._predecessors.setdefault(AgencyId(UUID(later)), set()).add(AgencyId(UUID(earlier)))
+            case {
+                "type": "succession",
+                "from": str(earlier),
+                "to": str(later),
+                "kind": str(kind),
+                "effective_on": str(day),
+            }:
+                if kind in _INHERITING:
+                    entry_of = self._predecessors.setdefault(AgencyId(UUID(later)), [])
+                    entry_of.append(_Predecessor(AgencyId(UUID(earlier)), date.fromisoformat(day)))
             case {
                 "type": "officer-key",
                 "client_id": str(client),
@@ -77,8 +125,17 @@ class RegistryState:
                 "scopes": list(scopes),
                 "kid": str(kid),
                 "jwk": dict(jwk),
+                "not_before": str(start),
             }:
-                self._officer_keys[kid] = OfficerKey(ClientId(UUID(client)), officer, frozenset(scopes), jwk)
+                until = fact.get("not_after")
+                self._officer_keys[kid] = OfficerKey(
+                    client=ClientId(UUID(client)),
+                    officer=officer,
+                    scopes=frozenset(scopes),
+                    jwk=jwk,
+                    not_before=parse_rfc3339(start),
+                    not_after=None if until is None else parse_rfc3339(str(until)),
+                )
             case {"type": "key-revoked", "kid": str(kid)}:
                 self._revoked.add(kid)
             case {"type": "client-disabled", "client_id": str(client)}:
@@ -89,34 +146,67 @@ class RegistryState:
     def is_revoked(self, kid: str, client: ClientId) -> bool:
         return kid in self._revoked or client in self._disabled
 
-    def officer_key(self, kid: str) -> OfficerKey | None:
-        """An officer's signing key, unless it is revoked."""
+    def officer_key(self, kid: str, moment: datetime) -> OfficerKey | None:
+        """An officer's signing key, unless it is revoked or the moment lies outside its window."""
         key = self._officer_keys.get(kid)
-        return None if key is None or self.is_revoked(kid, key.client) else key
+        if key is None or self.is_revoked(kid, key.client) or not key.is_valid_at(moment):
+            return None
+        return key
 
-    def has_code(self, agency: AgencyId, code: str) -> bool:
-        return code in self._codes.get(agency, ())
+    def exists_on(self, agency: AgencyId, day: date) -> bool:
+        """Whether the agency had not ended by that day."""
+        return agency not in self._ended or day < self._ended[agency]
 
-    def followed_by(self, agency: AgencyId) -> tuple[AgencyId, ...]:
-        """The agency and all its predecessors, however far back."""
+    def has_code(self, agency: AgencyId, code: str, day: date) -> bool:
+        """Whether the agency was there on that day and the code was its own."""
+        held = self._codes.get(agency, {})
+        return self.exists_on(agency, day) and any(
+            name == code and period.holds_on(day) for (name, _), period in held.items()
+        )
+
+    def followed_by(self, agency: AgencyId, day: date) -> tuple[AgencyId, ...]:
+        """The agency and all its predecessors by that day, however far back; nobody where it has ended itself.
+
+        From the day of a succession on, the successor follows what the predecessor handed in, and nobody else does.
+        """
         found: dict[AgencyId, None] = {}
-        waiting = [agency]
+        waiting = [agency] if self.exists_on(agency, day) else []
         while waiting:
             current = waiting.pop()
             if current not in found:
                 found[current] = None
-                waiting.extend(self._predecessors.get(current, ()))
+                waiting.extend(entry.agency for entry in self._predecessors.get(current, ()) if entry.since <= day)
         return tuple(found)
 
     def fonds(self, fonds: FondsId) -> Fonds | None:
         return self._fonds.get(fonds)
 
-    def fonds_for(self, agency: AgencyId, code: str) -> Fonds | None:
-        """The fonds with this code that the agency may submit for: its own, or a predecessor's."""
-        mine = self.followed_by(agency)
-        return next((entry for entry in self._by_code.get(code, ()) if entry.agency in mine), None)
+    def closed_on(self, fonds: FondsId) -> date | None:
+        """The day on which the fonds closed, because the body that formed it ceased."""
+        entry = self._fonds.get(fonds)
+        return None if entry is None else self._ended.get(entry.agency)
 
-    def fonds_of(self, agency: AgencyId) -> frozenset[FondsId]:
-        """All fonds whose packages the agency may follow."""
-        mine = self.followed_by(agency)
+    def fonds_for(self, agency: AgencyId, code: str, day: date, *, creator: str | None = None) -> Fonds | None:
+        """The one fonds with this code that the agency may submit for on that day: its own, or a predecessor's.
+
+        Bodies that merged may each have had a fonds with the same code; then the code that `creator` ever had decides,
+        and where that does not leave one, none is chosen.
+        """
+        mine = self.followed_by(agency, day)
+        found = [entry for entry in self._by_code.get(code, ()) if entry.agency in mine]
+        if len(found) > 1:
+            found = [entry for entry in found if any(creator == name for name, _ in self._codes.get(entry.agency, ()))]
+        return found[0] if len(found) == 1 else None
+
+    def fonds_of(self, agency: AgencyId, day: date) -> frozenset[FondsId]:
+        """All fonds whose packages the agency may follow on that day."""
+        mine = self.followed_by(agency, day)
         return frozenset(entry.id for entry in self._fonds.values() if entry.agency in mine)
+
+
+def _day(value: object) -> date | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("a fact's day is not a date")
+    return date.fromisoformat(value)

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, FromClause, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.auth.adapters import tables as t
-from services.auth.domain.agencies import Agency, CodePeriod, Fonds, Succession, SuccessionKind
+from services.auth.domain.agencies import (
+    Agency,
+    CodePeriod,
+    DepositSource,
+    End,
+    Fonds,
+    Name,
+    Succession,
+    SuccessionKind,
+)
 from services.auth.domain.clients import Client, ClientKey, Scope
 from services.auth.domain.facts import Fact
 from services.auth.usecases.ports import NumberedFact
@@ -22,6 +31,57 @@ from services.runtime import journal
 from services.runtime.database import transaction
 
 ClientAndKeys = tuple[Client, tuple[ClientKey, ...]]
+
+
+def _end_of(agency: FromClause, end: FromClause = t.agency_end) -> ColumnElement[date]:
+    """When an agency ended: as recorded later, or as it was registered."""
+    return func.coalesce(end.c.ended_on, agency.c.valid_to)
+
+
+_CODES: Final = (
+    # Every code with its end: its own, as registered or recorded later, or its agency's. LEAST passes over NULL.
+    select(
+        t.agency_code.c.code,
+        t.agency_code.c.agency,
+        t.agency_code.c.valid_from,
+        func.least(t.agency_code.c.valid_to, t.agency_code_end.c.ended_on, _end_of(t.agency)).label("valid_to"),
+    )
+    .join(t.agency, t.agency.c.id == t.agency_code.c.agency)
+    .join(t.agency_end, t.agency_end.c.agency == t.agency_code.c.agency, isouter=True)
+    .join(
+        t.agency_code_end,
+        and_(
+            t.agency_code_end.c.code == t.agency_code.c.code,
+            t.agency_code_end.c.valid_from == t.agency_code.c.valid_from,
+        ),
+        isouter=True,
+    )
+)
+
+_DEPOSITOR, _ARCHIVE = t.agency.alias("depositor"), t.agency.alias("archive")
+_DEPOSITOR_END, _ARCHIVE_END = t.agency_end.alias("depositor_end"), t.agency_end.alias("archive_end")
+_SOURCE_END: Final = func.least(
+    t.deposit_source.c.valid_to,
+    t.deposit_source_end.c.ended_on,
+    _end_of(_DEPOSITOR, _DEPOSITOR_END),
+    _end_of(_ARCHIVE, _ARCHIVE_END),
+)
+_SOURCES: Final = (
+    # Likewise every entry of the list of deposit sources: it ends with either of its bodies.
+    select(
+        t.deposit_source.c.id,
+        t.deposit_source.c.agency,
+        t.deposit_source.c.archive,
+        t.deposit_source.c.valid_from,
+        _SOURCE_END.label("valid_to"),
+        t.deposit_source.c.instrument,
+    )
+    .join(_DEPOSITOR, _DEPOSITOR.c.id == t.deposit_source.c.agency)
+    .join(_ARCHIVE, _ARCHIVE.c.id == t.deposit_source.c.archive)
+    .join(_DEPOSITOR_END, _DEPOSITOR_END.c.agency == t.deposit_source.c.agency, isouter=True)
+    .join(_ARCHIVE_END, _ARCHIVE_END.c.agency == t.deposit_source.c.archive, isouter=True)
+    .join(t.deposit_source_end, t.deposit_source_end.c.source == t.deposit_source.c.id, isouter=True)
+)
 
 
 class SqlLedger:
@@ -49,40 +109,59 @@ class SqlRecords:
         rows = (await self._connection.execute(select(t.agency).where(t.agency.c.id == agency))).all()
         return next(iter(await self._agencies(rows)), None)
 
-    async def agencies(self, *, after: AgencyId | None, limit: int) -> list[Agency]:
+    async def agencies(self, *, on: date | None, after: AgencyId | None, limit: int) -> list[Agency]:
         query = select(t.agency).order_by(t.agency.c.id).limit(limit)
         if after is not None:
             query = query.where(t.agency.c.id > after)
+        if on is not None:
+            end = _end_of(t.agency)
+            query = query.join(t.agency_end, t.agency_end.c.agency == t.agency.c.id, isouter=True)
+            query = query.where(t.agency.c.valid_from <= on, or_(end.is_(None), end > on))
         return await self._agencies((await self._connection.execute(query)).all())
 
     async def _agencies(self, rows: Sequence[Row[Any]]) -> list[Agency]:
+        wanted = [row.id for row in rows]
+        ends = {
+            row.agency: End(row.ended_on, row.instrument)
+            for row in await self._connection.execute(select(t.agency_end).where(t.agency_end.c.agency.in_(wanted)))
+        }
+        names: dict[UUID, list[Name]] = {row.id: [Name(row.name, row.valid_from, None)] for row in rows}
+        renamed = select(t.agency_name).where(t.agency_name.c.agency.in_(wanted)).order_by(t.agency_name.c.valid_from)
+        for row in await self._connection.execute(renamed):
+            names[row.agency].append(Name(row.name, row.valid_from, row.instrument))
         codes: dict[UUID, list[CodePeriod]] = {row.id: [] for row in rows}
-        query = (
-            select(t.agency_code)
-            .where(t.agency_code.c.agency.in_(list(codes)))
-            .order_by(t.agency_code.c.valid_from, t.agency_code.c.code)
-        )
-        for row in await self._connection.execute(query):
+        query = _CODES.where(t.agency_code.c.agency.in_(wanted))
+        for row in await self._connection.execute(query.order_by(t.agency_code.c.valid_from, t.agency_code.c.code)):
             codes[row.agency].append(_period(row))
         return [
-            Agency(AgencyId(row.id), row.name, row.kind, row.level, row.valid_from, row.valid_to, tuple(codes[row.id]))
+            Agency(
+                id=AgencyId(row.id),
+                kind=row.kind,
+                level=row.level,
+                valid_from=row.valid_from,
+                names=tuple(names[row.id]),
+                codes=tuple(codes[row.id]),
+                instrument=row.instrument,
+                end=ends.get(row.id, None if row.valid_to is None else End(row.valid_to, None)),
+            )
             for row in rows
         ]
 
     async def holders(self, code: AgencyCode) -> list[tuple[AgencyId, CodePeriod]]:
-        found = await self._connection.execute(select(t.agency_code).where(t.agency_code.c.code == code))
+        found = await self._connection.execute(_CODES.where(t.agency_code.c.code == code))
         return [(AgencyId(row.agency), _period(row)) for row in found]
 
     async def add_agency(self, agency: Agency, at: datetime) -> None:
         await self._connection.execute(
             insert(t.agency).values(
                 id=agency.id,
-                name=agency.name,
+                name=agency.names[0].name,
                 kind=agency.kind,
                 level=agency.level,
                 valid_from=agency.valid_from,
                 valid_to=agency.valid_to,
                 registered_at=at,
+                instrument=agency.instrument,
             )
         )
         for code in agency.codes:
@@ -99,6 +178,25 @@ class SqlRecords:
             )
         )
 
+    async def add_name(self, agency: AgencyId, name: Name, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.agency_name).values(
+                agency=agency, valid_from=name.valid_from, name=name.name, instrument=name.instrument, recorded_at=at
+            )
+        )
+
+    async def end_agency(self, agency: AgencyId, end: End, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.agency_end).values(agency=agency, ended_on=end.on, instrument=end.instrument, recorded_at=at)
+        )
+
+    async def end_code(self, code: CodePeriod, end: End, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.agency_code_end).values(
+                code=code.code, valid_from=code.valid_from, ended_on=end.on, instrument=end.instrument, recorded_at=at
+            )
+        )
+
     async def successions(self) -> list[Succession]:
         return [
             Succession(
@@ -108,13 +206,12 @@ class SqlRecords:
                 row.effective_on,
                 row.instrument,
             )
-            for row in await self._connection.execute(select(t.succession))
+            for row in await self._connection.execute(select(t.succession).order_by(*t.succession.primary_key))
         ]
 
-    async def add_succession(self, succession: Succession, at: datetime) -> bool:
-        result = await self._connection.execute(
-            upsert(t.succession)
-            .values(
+    async def add_succession(self, succession: Succession, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.succession).values(
                 predecessor=succession.predecessor,
                 successor=succession.successor,
                 kind=succession.kind.value,
@@ -122,15 +219,56 @@ class SqlRecords:
                 instrument=succession.instrument,
                 recorded_at=at,
             )
-            .on_conflict_do_nothing()
-            .returning(t.succession.c.predecessor)
         )
-        return result.one_or_none() is not None
 
-    async def fonds(self, *, after: UUID | None, limit: int) -> list[Fonds]:
-        query = select(t.fonds).order_by(t.fonds.c.id).limit(limit)
+    async def deposit_source(self, source: UUID) -> DepositSource | None:
+        rows = await self._connection.execute(_SOURCES.where(t.deposit_source.c.id == source))
+        return next((_source(row) for row in rows), None)
+
+    async def deposit_sources(
+        self, *, on: date | None, agency: AgencyId | None, after: UUID | None, limit: int
+    ) -> list[DepositSource]:
+        query = _SOURCES.order_by(t.deposit_source.c.id).limit(limit)
+        if after is not None:
+            query = query.where(t.deposit_source.c.id > after)
+        if agency is not None:
+            query = query.where(t.deposit_source.c.agency == agency)
+        if on is not None:
+            query = query.where(t.deposit_source.c.valid_from <= on, or_(_SOURCE_END.is_(None), on < _SOURCE_END))
+        return [_source(row) for row in await self._connection.execute(query)]
+
+    async def add_deposit_source(self, source: DepositSource, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.deposit_source).values(
+                id=source.id,
+                agency=source.agency,
+                archive=source.archive,
+                valid_from=source.valid_from,
+                valid_to=source.valid_to,
+                instrument=source.instrument,
+                recorded_at=at,
+            )
+        )
+
+    async def end_deposit_source(self, source: UUID, end: End, at: datetime) -> None:
+        await self._connection.execute(
+            insert(t.deposit_source_end).values(
+                source=source, ended_on=end.on, instrument=end.instrument, recorded_at=at
+            )
+        )
+
+    async def fonds(self, *, creator: AgencyId | None, after: UUID | None, limit: int) -> list[Fonds]:
+        query = (
+            select(t.fonds, _end_of(t.agency).label("closed_on"))
+            .join(t.agency, t.agency.c.id == t.fonds.c.creator)
+            .join(t.agency_end, t.agency_end.c.agency == t.fonds.c.creator, isouter=True)
+            .order_by(t.fonds.c.id)
+            .limit(limit)
+        )
         if after is not None:
             query = query.where(t.fonds.c.id > after)
+        if creator is not None:
+            query = query.where(t.fonds.c.creator == creator)
         return [
             Fonds(
                 FondsId(row.id),
@@ -139,6 +277,7 @@ class SqlRecords:
                 AgencyId(row.creator),
                 AgencyId(row.custodian),
                 row.deposit_source,
+                row.closed_on,
             )
             for row in await self._connection.execute(query)
         ]
@@ -270,8 +409,14 @@ class SqlRevocations:
         return row is None or row.disabled_at is not None or row.revoked_at is not None
 
 
-def _period(row: Row[Any]) -> CodePeriod:
+def _period(row: Row[*tuple[Any, ...]]) -> CodePeriod:
     return CodePeriod(AgencyCode(row.code), row.valid_from, row.valid_to)
+
+
+def _source(row: Row[*tuple[Any, ...]]) -> DepositSource:
+    return DepositSource(
+        row.id, AgencyId(row.agency), AgencyId(row.archive), row.valid_from, row.valid_to, row.instrument
+    )
 
 
 def _client(row: Row[Any]) -> Client:

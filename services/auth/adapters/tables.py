@@ -1,6 +1,7 @@
 """The rows of auth. The schema's history is in `migrations/`; a test holds the two equal.
 
-Rows are added; of what stands only a key's revocation and a client's end are ever set.
+Rows are added; of what stands only a key's revocation and a client's end are ever set. An agency's end, its later names
+and the ends of its codes and of its places in the list of deposit sources are rows of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     MetaData,
     Table,
@@ -35,7 +37,27 @@ agency = Table(
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("instrument", Text),
     CheckConstraint("valid_to > valid_from"),
+)
+
+agency_name = Table(
+    "agency_name",
+    metadata,
+    Column("agency", Uuid, ForeignKey("auth.agency.id"), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+)
+
+agency_end = Table(
+    "agency_end",
+    metadata,
+    Column("agency", Uuid, ForeignKey("auth.agency.id"), primary_key=True),
+    Column("ended_on", Date, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
 )
 
 agency_code = Table(
@@ -50,16 +72,52 @@ agency_code = Table(
     CheckConstraint("valid_to > valid_from"),
 )
 
+agency_code_end = Table(
+    "agency_code_end",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("ended_on", Date, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    ForeignKeyConstraint(["code", "valid_from"], ["auth.agency_code.code", "auth.agency_code.valid_from"]),
+    CheckConstraint("ended_on > valid_from"),
+)
+
 succession = Table(
     "succession",
     metadata,
     Column("predecessor", Uuid, ForeignKey("auth.agency.id"), primary_key=True),
     Column("successor", Uuid, ForeignKey("auth.agency.id"), primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("effective_on", Date, nullable=False),
+    Column("effective_on", Date, primary_key=True),
     Column("instrument", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("predecessor <> successor"),
+)
+
+deposit_source = Table(
+    "deposit_source",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("agency", Uuid, ForeignKey("auth.agency.id"), nullable=False),
+    Column("archive", Uuid, ForeignKey("auth.agency.id"), nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    Column("instrument", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Index("deposit_source_agency", "agency"),
+    CheckConstraint("valid_to > valid_from"),
+    CheckConstraint("agency <> archive"),
+)
+
+deposit_source_end = Table(
+    "deposit_source_end",
+    metadata,
+    Column("source", Uuid, ForeignKey("auth.deposit_source.id"), primary_key=True),
+    Column("ended_on", Date, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
 )
 
 fonds = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -14,27 +15,53 @@ from services.auth.api.schemas import (
     ClientIn,
     ClientOut,
     ClientPage,
+    CodeEndIn,
     CodeIn,
+    DepositSourceIn,
+    DepositSourceOut,
+    DepositSourcePage,
+    EndIn,
     FactsOut,
     FondsIn,
     FondsOut,
     FondsPage,
+    HistoryOut,
     KeyIn,
     KeyOut,
+    RenamingIn,
     SuccessionIn,
 )
-from services.auth.api.wiring import Looking, Registering, Serving, Wired
-from services.auth.domain.agencies import Succession
+from services.auth.api.wiring import Looking, Registering, Serving, Wired, Wiring
+from services.auth.domain.agencies import Agency, Name
+from services.auth.usecases.close_agency import close_agency, rename_agency
 from services.auth.usecases.enrol_client import ClientOffer, disable_client, enrol_client, enrol_key, revoke_key
+from services.auth.usecases.list_deposit_source import end_deposit_source, list_deposit_source
 from services.auth.usecases.ports import Registrar
-from services.auth.usecases.read_registry import list_agencies, list_clients, list_fonds, read_facts
+from services.auth.usecases.read_registry import (
+    agency_history,
+    list_agencies,
+    list_clients,
+    list_deposit_sources,
+    list_fonds,
+    read_facts,
+)
 from services.auth.usecases.record_succession import record_succession
-from services.auth.usecases.register_agency import AgencyOffer, CodeOffer, add_agency_code, register_agency
+from services.auth.usecases.register_agency import (
+    AgencyOffer,
+    CodeOffer,
+    add_agency_code,
+    end_agency_code,
+    register_agency,
+)
 from services.auth.usecases.register_fonds import FondsOffer, register_fonds
 from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.refusals.identity import (
     AgencyCodeInvalid,
     AgencyCodeTaken,
+    AgencyCodeUnknown,
+    AgencyDatesInvalid,
+    AgencyEnded,
+    AgencyNameTaken,
     AgencyUnknown,
     ClientDisabled,
     ClientKeyTaken,
@@ -42,16 +69,23 @@ from services.kernel.refusals.identity import (
     ClientKeyUnusable,
     ClientScopesInvalid,
     ClientUnknown,
+    DepositSourceEnded,
+    DepositSourceTaken,
+    DepositSourceUnknown,
     FondsCodeTaken,
     ScopeMissing,
     SuccessionInvalid,
+    SuccessionPartiesInvalid,
+    SuccessionTaken,
     ValidityInvalid,
 )
+from services.kernel.vietnam import day_in_vietnam
 from services.runtime.openapi import refusing
 
 router = APIRouter(tags=["registry"])
 
 After = Annotated[UUID | None, Query(description="`next` of the page before.")]
+On = Annotated[date | None, Query(description="A day; what held then.", examples=["2025-06-30"])]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Kid = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$", description="RFC 7638 thumbprint of the key.")]
 
@@ -71,17 +105,61 @@ async def post_agency(form: AgencyIn, caller: Registering, wiring: Wired) -> Age
         valid_from=form.valid_from,
         valid_to=form.valid_to,
         codes=[_code(code) for code in form.codes],
+        instrument=form.instrument,
     )
     registrar = Registrar(caller.client)
-    return AgencyOut.of(await register_agency(offer, registrar, ledger=wiring.ledger, world=wiring.world))
+    return _shown(await register_agency(offer, registrar, ledger=wiring.ledger, world=wiring.world), wiring)
 
 
-@router.get("/v1/agencies", response_model=AgencyPage, summary="List agencies", responses=refusing(ScopeMissing))
-async def get_agencies(_: Looking, wiring: Wired, after: After = None, limit: Limit = 100) -> AgencyPage:
-    found = await list_agencies(after=after, limit=limit, ledger=wiring.ledger)
+@router.get(
+    "/v1/agencies",
+    response_model=AgencyPage,
+    summary="List agencies: all, or who was what on a day",
+    responses=refusing(ScopeMissing),
+)
+async def get_agencies(_: Looking, wiring: Wired, on: On = None, after: After = None, limit: Limit = 100) -> AgencyPage:
+    """With `on`, the agencies that there were, under their names and codes of that day."""
+    found = await list_agencies(on=on, after=after, limit=limit, ledger=wiring.ledger)
+    day = on or day_in_vietnam(wiring.world.now())
     return AgencyPage(
-        agencies=[AgencyOut.of(agency) for agency in found], next=found[-1].id if len(found) == limit else None
+        agencies=[AgencyOut.of(agency, day, only=on is not None) for agency in found],
+        next=found[-1].id if len(found) == limit else None,
     )
+
+
+@router.get(
+    "/v1/agencies/{agency}/history",
+    response_model=HistoryOut,
+    summary="Everything recorded of an agency: names, codes, whom it follows and who follows it, fonds, deposits",
+    responses=refusing(AgencyUnknown, ScopeMissing),
+)
+async def get_history(agency: UUID, _: Looking, wiring: Wired) -> HistoryOut:
+    found = await agency_history(AgencyId(agency), ledger=wiring.ledger)
+    return HistoryOut.of(found, day_in_vietnam(wiring.world.now()))
+
+
+@router.post(
+    "/v1/agencies/{agency}/close",
+    response_model=AgencyOut,
+    summary="Record that an agency ended; its fonds close that day",
+    responses=refusing(AgencyUnknown, AgencyEnded, AgencyDatesInvalid, ScopeMissing),
+)
+async def post_agency_end(agency: UUID, form: EndIn, caller: Registering, wiring: Wired) -> AgencyOut:
+    registrar = Registrar(caller.client)
+    ended = await close_agency(AgencyId(agency), form.end(), registrar, ledger=wiring.ledger, world=wiring.world)
+    return _shown(ended, wiring)
+
+
+@router.post(
+    "/v1/agencies/{agency}/rename",
+    response_model=AgencyOut,
+    summary="Record that an agency is called otherwise from a day on",
+    responses=refusing(AgencyUnknown, AgencyNameTaken, AgencyDatesInvalid, ScopeMissing),
+)
+async def post_agency_name(agency: UUID, form: RenamingIn, caller: Registering, wiring: Wired) -> AgencyOut:
+    registrar, name = Registrar(caller.client), Name(form.name, form.on, form.instrument)
+    renamed = await rename_agency(AgencyId(agency), name, registrar, ledger=wiring.ledger, world=wiring.world)
+    return _shown(renamed, wiring)
 
 
 @router.post(
@@ -89,28 +167,86 @@ async def get_agencies(_: Looking, wiring: Wired, after: After = None, limit: Li
     status_code=201,
     response_model=AgencyOut,
     summary="Give an agency a further code",
-    responses=refusing(AgencyUnknown, AgencyCodeInvalid, AgencyCodeTaken, ValidityInvalid, ScopeMissing),
+    responses=refusing(AgencyUnknown, AgencyCodeInvalid, AgencyCodeTaken, AgencyEnded, ValidityInvalid, ScopeMissing),
 )
 async def post_code(agency: UUID, form: CodeIn, caller: Registering, wiring: Wired) -> AgencyOut:
     registrar = Registrar(caller.client)
-    return AgencyOut.of(
-        await add_agency_code(AgencyId(agency), _code(form), registrar, ledger=wiring.ledger, world=wiring.world)
-    )
+    added = await add_agency_code(AgencyId(agency), _code(form), registrar, ledger=wiring.ledger, world=wiring.world)
+    return _shown(added, wiring)
+
+
+@router.post(
+    "/v1/agencies/{agency}/codes/end",
+    response_model=AgencyOut,
+    summary="End a code of an agency",
+    responses=refusing(AgencyUnknown, AgencyCodeUnknown, ScopeMissing),
+)
+async def post_code_end(agency: UUID, form: CodeEndIn, caller: Registering, wiring: Wired) -> AgencyOut:
+    registrar, end = Registrar(caller.client), form.end()
+    ended = await end_agency_code(AgencyId(agency), form.code, end, registrar, ledger=wiring.ledger, world=wiring.world)
+    return _shown(ended, wiring)
 
 
 @router.post(
     "/v1/successions",
     status_code=201,
     response_model=SuccessionIn,
-    summary="Record that one agency follows another",
-    responses=refusing(AgencyUnknown, SuccessionInvalid, ScopeMissing),
+    summary="Record a merger, a split, a detachment or a dissolution of agencies",
+    responses=refusing(
+        AgencyUnknown,
+        SuccessionInvalid,
+        SuccessionPartiesInvalid,
+        SuccessionTaken,
+        AgencyDatesInvalid,
+        ScopeMissing,
+    ),
 )
 async def post_succession(form: SuccessionIn, caller: Registering, wiring: Wired) -> SuccessionIn:
-    succession = Succession(
-        AgencyId(form.predecessor), AgencyId(form.successor), form.kind, form.effective_on, form.instrument
-    )
-    await record_succession(succession, Registrar(caller.client), ledger=wiring.ledger, world=wiring.world)
+    await record_succession(form.event(), Registrar(caller.client), ledger=wiring.ledger, world=wiring.world)
     return form
+
+
+@router.post(
+    "/v1/deposit-sources",
+    status_code=201,
+    response_model=DepositSourceOut,
+    summary="List an agency as a source of deposit of an archive",
+    responses=refusing(AgencyUnknown, AgencyDatesInvalid, DepositSourceTaken, ValidityInvalid, ScopeMissing),
+)
+async def post_deposit_source(form: DepositSourceIn, caller: Registering, wiring: Wired) -> DepositSourceOut:
+    registrar = Registrar(caller.client)
+    return DepositSourceOut.of(
+        await list_deposit_source(form.offer(), registrar, ledger=wiring.ledger, world=wiring.world)
+    )
+
+
+@router.get(
+    "/v1/deposit-sources",
+    response_model=DepositSourcePage,
+    summary="The list of deposit sources: all entries, or those of a day",
+    responses=refusing(ScopeMissing),
+)
+async def get_deposit_sources(
+    _: Looking, wiring: Wired, on: On = None, agency: UUID | None = None, after: After = None, limit: Limit = 100
+) -> DepositSourcePage:
+    found = await list_deposit_sources(on=on, agency=agency, after=after, limit=limit, ledger=wiring.ledger)
+    return DepositSourcePage(
+        deposit_sources=[DepositSourceOut.of(source) for source in found],
+        next=found[-1].id if len(found) == limit else None,
+    )
+
+
+@router.post(
+    "/v1/deposit-sources/{source}/end",
+    response_model=DepositSourceOut,
+    summary="End an entry of the list of deposit sources",
+    responses=refusing(DepositSourceUnknown, DepositSourceEnded, AgencyDatesInvalid, ScopeMissing),
+)
+async def post_deposit_source_end(source: UUID, form: EndIn, caller: Registering, wiring: Wired) -> DepositSourceOut:
+    registrar = Registrar(caller.client)
+    return DepositSourceOut.of(
+        await end_deposit_source(source, form.end(), registrar, ledger=wiring.ledger, world=wiring.world)
+    )
 
 
 @router.post(
@@ -206,6 +342,10 @@ async def post_client_end(client: UUID, caller: Registering, wiring: Wired) -> C
 async def get_facts(_: Serving, wiring: Wired, after: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0) -> FactsOut:
     page = await read_facts(after, ledger=wiring.ledger)
     return FactsOut(facts=[{**fact.body, "seq": fact.seq} for fact in page.facts], last=page.last)
+
+
+def _shown(agency: Agency, wiring: Wiring) -> AgencyOut:
+    return AgencyOut.of(agency, day_in_vietnam(wiring.world.now()))
 
 
 def _code(form: CodeIn) -> CodeOffer:

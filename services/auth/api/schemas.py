@@ -8,9 +8,21 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.auth.domain.agencies import Agency, CodeScheme, Fonds, SuccessionKind
+from services.auth.domain.agencies import (
+    Agency,
+    CodeScheme,
+    DepositSource,
+    End,
+    Fonds,
+    Reorganisation,
+    Succession,
+    SuccessionKind,
+)
 from services.auth.domain.clients import ClientKey, Scope
 from services.auth.usecases.enrol_client import Enrolled, KeyOffer
+from services.auth.usecases.list_deposit_source import DepositSourceOffer
+from services.auth.usecases.read_registry import History
+from services.kernel.identifiers import AgencyId
 
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -48,10 +60,43 @@ class AgencyIn(_Form):
     valid_from: date
     valid_to: date | None = None
     codes: list[CodeIn] = Field(min_length=1, max_length=20)
+    instrument: Line | None = Field(default=None, description="The decision that established it, where known.")
+
+
+class EndIn(_Form):
+    """The first day on which something no longer holds, and the decision that says so."""
+
+    on: date = Field(examples=["2025-07-01"])
+    instrument: Line = Field(description="Number and date of the decision.")
+
+    def end(self) -> End:
+        return End(self.on, self.instrument)
+
+
+class CodeEndIn(EndIn):
+    """The end of an agency's code."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=35)]
+
+
+class RenamingIn(_Form):
+    """What an agency is called from a day on; it stays the same agency."""
+
+    name: Line
+    on: date
+    instrument: Line = Field(description="Number and date of the decision.")
+
+
+class NameOut(_Form):
+    """A name from a day on."""
+
+    name: str
+    valid_from: date
+    instrument: str | None
 
 
 class AgencyOut(_Form):
-    """An agency as registered."""
+    """An agency as it stood on the day asked for; `valid_to` is the first day on which it is no more."""
 
     id: UUID
     name: str
@@ -62,10 +107,11 @@ class AgencyOut(_Form):
     codes: list[CodeOut]
 
     @classmethod
-    def of(cls, agency: Agency) -> AgencyOut:
+    def of(cls, agency: Agency, day: date, *, only: bool = False) -> AgencyOut:
+        """Its name of that day; of its codes all, or only those that held."""
         return cls(
             id=agency.id,
-            name=agency.name,
+            name=agency.name_on(day),
             kind=agency.kind,
             level=agency.level,
             valid_from=agency.valid_from,
@@ -73,6 +119,7 @@ class AgencyOut(_Form):
             codes=[
                 CodeOut(code=code.code, valid_from=code.valid_from, valid_to=code.valid_to, scheme=code.scheme)
                 for code in agency.codes
+                if not only or code.holds_on(day)
             ],
         )
 
@@ -85,13 +132,80 @@ class AgencyPage(_Form):
 
 
 class SuccessionIn(_Form):
-    """`successor` followed `predecessor`; it may submit for its fonds and follow its packages."""
+    """What one decision did. The predecessors of a merger, a split or a dissolution end on its day.
+
+    From that day on the successors submit for their fonds and follow their packages, and nobody else does. A detached
+    part follows nothing: the body it came from goes on.
+    """
+
+    predecessors: list[UUID] = Field(min_length=1, max_length=500)
+    successors: list[UUID] = Field(min_length=1, max_length=500)
+    kind: SuccessionKind
+    effective_on: date
+    instrument: Line = Field(description="Number and date of the decision.")
+
+    def event(self) -> Reorganisation:
+        return Reorganisation(
+            kind=self.kind,
+            predecessors=tuple(AgencyId(agency) for agency in self.predecessors),
+            successors=tuple(AgencyId(agency) for agency in self.successors),
+            effective_on=self.effective_on,
+            instrument=self.instrument,
+        )
+
+
+class SuccessionOut(_Form):
+    """One agency followed another."""
 
     predecessor: UUID
     successor: UUID
     kind: SuccessionKind
     effective_on: date
-    instrument: Line = Field(description="Number and date of the decision.")
+    instrument: str
+
+
+class DepositSourceIn(_Form):
+    """An entry of the list of deposit sources (danh mục nguồn nộp lưu): who must deposit to which archive."""
+
+    agency: UUID
+    archive: UUID
+    valid_from: date
+    valid_to: date | None = None
+    instrument: Line = Field(description="Number and date of the decision that approves the list.")
+
+    def offer(self) -> DepositSourceOffer:
+        return DepositSourceOffer(
+            AgencyId(self.agency), AgencyId(self.archive), self.valid_from, self.valid_to, self.instrument
+        )
+
+
+class DepositSourceOut(_Form):
+    """An entry as listed; it ends with either of its bodies."""
+
+    id: UUID
+    agency: UUID
+    archive: UUID
+    valid_from: date
+    valid_to: date | None
+    instrument: str
+
+    @classmethod
+    def of(cls, source: DepositSource) -> DepositSourceOut:
+        return cls(
+            id=source.id,
+            agency=source.agency,
+            archive=source.archive,
+            valid_from=source.valid_from,
+            valid_to=source.valid_to,
+            instrument=source.instrument,
+        )
+
+
+class DepositSourcePage(_Form):
+    """Entries in the order of their ids; `next` is the `after` of the following page."""
+
+    deposit_sources: list[DepositSourceOut]
+    next: UUID | None
 
 
 class FondsIn(_Form):
@@ -105,7 +219,7 @@ class FondsIn(_Form):
 
 
 class FondsOut(_Form):
-    """A fonds as registered; id and code never change."""
+    """A fonds as registered; id and code never change. It is closed from the day on which its creator ceased."""
 
     id: UUID
     code: str
@@ -113,6 +227,7 @@ class FondsOut(_Form):
     creator: UUID
     custodian: UUID
     deposit_source: str | None
+    closed_on: date | None
 
     @classmethod
     def of(cls, fonds: Fonds) -> FondsOut:
@@ -123,6 +238,7 @@ class FondsOut(_Form):
             creator=fonds.creator,
             custodian=fonds.custodian,
             deposit_source=fonds.deposit_source,
+            closed_on=fonds.closed_on,
         )
 
 
@@ -131,6 +247,45 @@ class FondsPage(_Form):
 
     fonds: list[FondsOut]
     next: UUID | None
+
+
+class HistoryOut(_Form):
+    """Everything that is recorded of one agency, in the order of the days on which it took effect."""
+
+    agency: AgencyOut
+    instrument: str | None
+    end_instrument: str | None
+    names: list[NameOut]
+    follows: list[SuccessionOut]
+    followed_by: list[SuccessionOut]
+    fonds: list[FondsOut]
+    deposit_sources: list[DepositSourceOut]
+
+    @classmethod
+    def of(cls, history: History, day: date) -> HistoryOut:
+        agency = history.agency
+        return cls(
+            agency=AgencyOut.of(agency, day),
+            instrument=agency.instrument,
+            end_instrument=None if agency.end is None else agency.end.instrument,
+            names=[
+                NameOut(name=name.name, valid_from=name.valid_from, instrument=name.instrument) for name in agency.names
+            ],
+            follows=[_succession(entry) for entry in history.successions if entry.successor == agency.id],
+            followed_by=[_succession(entry) for entry in history.successions if entry.predecessor == agency.id],
+            fonds=[FondsOut.of(fonds) for fonds in history.fonds],
+            deposit_sources=[DepositSourceOut.of(source) for source in history.deposit_sources],
+        )
+
+
+def _succession(entry: Succession) -> SuccessionOut:
+    return SuccessionOut(
+        predecessor=entry.predecessor,
+        successor=entry.successor,
+        kind=entry.kind,
+        effective_on=entry.effective_on,
+        instrument=entry.instrument,
+    )
 
 
 class KeyIn(_Form):

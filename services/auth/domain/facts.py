@@ -9,11 +9,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
-from services.auth.domain.agencies import Agency, CodePeriod, Fonds, Succession
+from services.auth.domain.agencies import Agency, CodePeriod, DepositSource, End, Fonds, Name, Succession
 from services.auth.domain.clients import Client, ClientKey
 from services.kernel.canonical import canonical, rfc3339
-from services.kernel.identifiers import ClientId
+from services.kernel.identifiers import AgencyId, ClientId
 
 Fact = Mapping[str, object]
 
@@ -24,12 +25,53 @@ def agency_code_fact(agency: Agency, code: CodePeriod) -> Fact:
     return {
         "type": "agency",
         "id": str(agency.id),
-        "name": agency.name,
+        "name": agency.names[0].name,
         "code": code.code,
         "scheme": code.scheme.value,
         "valid_from": code.valid_from.isoformat(),
         "valid_to": None if code.valid_to is None else code.valid_to.isoformat(),
     }
+
+
+def agency_ended_fact(agency: AgencyId, end: End) -> Fact:
+    return {"type": "agency-ended", "id": str(agency), "on": end.on.isoformat(), "instrument": end.instrument}
+
+
+def agency_renamed_fact(agency: AgencyId, name: Name) -> Fact:
+    return {
+        "type": "agency-renamed",
+        "id": str(agency),
+        "name": name.name,
+        "on": name.valid_from.isoformat(),
+        "instrument": name.instrument,
+    }
+
+
+def agency_code_ended_fact(agency: AgencyId, code: CodePeriod, end: End) -> Fact:
+    return {
+        "type": "agency-code-ended",
+        "id": str(agency),
+        "code": code.code,
+        "valid_from": code.valid_from.isoformat(),
+        "on": end.on.isoformat(),
+        "instrument": end.instrument,
+    }
+
+
+def deposit_source_fact(source: DepositSource) -> Fact:
+    return {
+        "type": "deposit-source",
+        "id": str(source.id),
+        "agency": str(source.agency),
+        "archive": str(source.archive),
+        "valid_from": source.valid_from.isoformat(),
+        "valid_to": None if source.valid_to is None else source.valid_to.isoformat(),
+        "instrument": source.instrument,
+    }
+
+
+def deposit_source_ended_fact(source: UUID, end: End) -> Fact:
+    return {"type": "deposit-source-ended", "id": str(source), "on": end.on.isoformat(), "instrument": end.instrument}
 
 
 def succession_fact(succession: Succession) -> Fact:

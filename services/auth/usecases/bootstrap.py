@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from services.auth.domain.clients import Scope
 from services.auth.usecases.enrol_client import ClientOffer, KeyOffer, enrol_client
@@ -21,6 +20,7 @@ from services.kernel.refusals.identity import (
     ClientScopesInvalid,
 )
 from services.kernel.signing.keys import KeyUnusable, from_pem, thumbprint
+from services.kernel.vietnam import day_in_vietnam
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,13 @@ async def _agency(beginning: Beginning, operator: Registrar, ledger: Ledger, wor
         code = parse_agency_code(beginning.agency_code)
     except ValueError as error:
         raise AgencyCodeInvalid from error
-    today: date = world.now().date()
+    today = day_in_vietnam(world.now())
     async with ledger.transaction() as records:
         for holder, period in await records.holders(code):
-            if period.valid_from <= today and (period.valid_to is None or today < period.valid_to):
+            if period.holds_on(today):
                 return holder
-    offer = AgencyOffer(
-        beginning.agency_name, "archive", "province", today, None, [CodeOffer(beginning.agency_code, today, None)]
-    )
+    code_offer = CodeOffer(beginning.agency_code, today, None)
+    offer = AgencyOffer(beginning.agency_name, "archive", "province", today, None, [code_offer])
     return (await register_agency(offer, operator, ledger=ledger, world=world)).id
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.auth.domain.agencies import Agency, CodePeriod, Fonds, Succession
+from services.auth.domain.agencies import Agency, CodePeriod, DepositSource, End, Fonds, Name, Succession
 from services.auth.domain.clients import Client, ClientKey
 from services.auth.domain.facts import Fact
 from services.kernel.identifiers import AgencyCode, AgencyId, ClientId
@@ -41,22 +41,41 @@ class Records(Protocol):
 
     async def agency(self, agency: AgencyId) -> Agency | None: ...
 
-    async def agencies(self, *, after: AgencyId | None, limit: int) -> list[Agency]: ...
+    async def agencies(self, *, on: date | None, after: AgencyId | None, limit: int) -> list[Agency]:
+        """Those that existed on the day, or all; in the order of their ids."""
 
     async def holders(self, code: AgencyCode) -> list[tuple[AgencyId, CodePeriod]]:
-        """Every period in which anyone held the code."""
+        """Every period in which anyone held the code; an agency's end ends its codes."""
 
     async def add_agency(self, agency: Agency, at: datetime) -> None:
-        """With its codes."""
+        """With its first name, its codes and, where it has ended, its end."""
 
     async def add_code(self, agency: AgencyId, code: CodePeriod) -> None: ...
 
+    async def end_code(self, code: CodePeriod, end: End, at: datetime) -> None:
+        """Of a code that has no end."""
+
+    async def add_name(self, agency: AgencyId, name: Name, at: datetime) -> None: ...
+
+    async def end_agency(self, agency: AgencyId, end: End, at: datetime) -> None:
+        """Of an agency that has no end."""
+
     async def successions(self) -> list[Succession]: ...
 
-    async def add_succession(self, succession: Succession, at: datetime) -> bool:
-        """False where it was recorded before."""
+    async def add_succession(self, succession: Succession, at: datetime) -> None: ...
 
-    async def fonds(self, *, after: UUID | None, limit: int) -> list[Fonds]: ...
+    async def deposit_source(self, source: UUID) -> DepositSource | None: ...
+
+    async def deposit_sources(
+        self, *, on: date | None, agency: AgencyId | None, after: UUID | None, limit: int
+    ) -> list[DepositSource]:
+        """Entries that held on the day, or all; an entry ends with either of its bodies."""
+
+    async def add_deposit_source(self, source: DepositSource, at: datetime) -> None: ...
+
+    async def end_deposit_source(self, source: UUID, end: End, at: datetime) -> None: ...
+
+    async def fonds(self, *, creator: AgencyId | None, after: UUID | None, limit: int) -> list[Fonds]: ...
 
     async def add_fonds(self, fonds: Fonds, at: datetime) -> bool:
         """False where the creator has one with this code."""

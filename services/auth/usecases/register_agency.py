@@ -1,4 +1,4 @@
-"""Register an agency, and give one a further code."""
+"""Register an agency, give one a further code, end a code."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from services.auth.domain.agencies import Agency, CodePeriod, code_is_free
-from services.auth.domain.facts import agency_code_fact, log_event
+from services.auth.domain.agencies import Agency, CodePeriod, End, Name, code_is_free
+from services.auth.domain.facts import agency_code_ended_fact, agency_code_fact, agency_ended_fact, log_event
 from services.auth.usecases.ports import Ledger, Records, Registrar, World
 from services.kernel.identifiers import AgencyId, parse_agency_code
-from services.kernel.refusals.identity import AgencyCodeInvalid, AgencyCodeTaken, AgencyUnknown, ValidityInvalid
+from services.kernel.refusals.identity import (
+    AgencyCodeInvalid,
+    AgencyCodeTaken,
+    AgencyCodeUnknown,
+    AgencyEnded,
+    AgencyUnknown,
+    ValidityInvalid,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class AgencyOffer:
     valid_from: date
     valid_to: date | None
     codes: Sequence[CodeOffer]
+    instrument: str | None = None
 
 
 async def register_agency(offer: AgencyOffer, registrar: Registrar, *, ledger: Ledger, world: World) -> Agency:
@@ -47,16 +55,26 @@ async def register_agency(offer: AgencyOffer, registrar: Registrar, *, ledger: L
         if not code_is_free(code, [(AgencyId(world.new_id()), other) for other in codes[:position]]):
             raise AgencyCodeTaken
     now = world.now()
+    end = None if offer.valid_to is None else End(offer.valid_to, None)
     agency = Agency(
-        AgencyId(world.new_id()), offer.name, offer.kind, offer.level, offer.valid_from, offer.valid_to, codes
+        id=AgencyId(world.new_id()),
+        kind=offer.kind,
+        level=offer.level,
+        valid_from=offer.valid_from,
+        names=(Name(offer.name, offer.valid_from, None),),
+        codes=tuple(code.until(offer.valid_to) for code in codes if _begins_before(code, offer.valid_to)),
+        instrument=offer.instrument,
+        end=end,
     )
     async with ledger.transaction() as records:
         await records.alone()
-        for code in codes:
+        for code in agency.codes:
             await _demand_free(records, code)
         await records.add_agency(agency, now)
-        for code in codes:
+        for code in agency.codes:
             await records.publish(agency_code_fact(agency, code), now)
+        if end is not None:
+            await records.publish(agency_ended_fact(agency.id, end), now)
         await records.journal(
             log_event("agency-registered", by=registrar.client, at=now, row=_row(agency), agency=str(agency.id))
         )
@@ -70,14 +88,17 @@ async def add_agency_code(
 
     Raises:
         AgencyUnknown, AgencyCodeInvalid, AgencyCodeTaken, ValidityInvalid.
+        AgencyEnded: it ended before the code would begin.
     """
     code = _period(offer)
     now = world.now()
     async with ledger.transaction() as records:
         await records.alone()
-        before = await records.agency(agency_id)
-        if before is None:
-            raise AgencyUnknown
+        before = await known_agency(records, agency_id)
+        if before.end is not None:
+            if not _begins_before(code, before.end.on):
+                raise AgencyEnded(ended_on=before.end.on.isoformat())
+            code = code.until(before.end.on)
         await _demand_free(records, code)
         await records.add_code(agency_id, code)
         fact = agency_code_fact(before, code)
@@ -85,10 +106,48 @@ async def add_agency_code(
         await records.journal(
             log_event("agency-code-added", by=registrar.client, at=now, row=fact, agency=str(agency_id))
         )
-        after = await records.agency(agency_id)
-        if after is None:
-            raise AgencyUnknown
-        return after
+        return await known_agency(records, agency_id)
+
+
+async def end_agency_code(
+    agency_id: AgencyId, code: str, end: End, registrar: Registrar, *, ledger: Ledger, world: World
+) -> Agency:
+    """End a code that holds; from that day on another agency may have it. Not repeatable: it then holds no more.
+
+    Raises:
+        AgencyUnknown.
+        AgencyCodeUnknown: the agency has no such code that held on the day before and has no end yet.
+    """
+    now = world.now()
+    async with ledger.transaction() as records:
+        await records.alone()
+        before = await known_agency(records, agency_id)
+        held = next((entry for entry in before.codes if _may_end(entry, code, end.on)), None)
+        if held is None:
+            raise AgencyCodeUnknown
+        await records.end_code(held, end, now)
+        fact = agency_code_ended_fact(agency_id, held, end)
+        await records.publish(fact, now)
+        await records.journal(
+            log_event("agency-code-ended", by=registrar.client, at=now, row=fact, agency=str(agency_id))
+        )
+        return await known_agency(records, agency_id)
+
+
+async def known_agency(records: Records, agency_id: AgencyId) -> Agency:
+    """Raises AgencyUnknown."""
+    found = await records.agency(agency_id)
+    if found is None:
+        raise AgencyUnknown
+    return found
+
+
+def _may_end(entry: CodePeriod, code: str, day: date) -> bool:
+    return entry.code == code and entry.valid_to is None and entry.valid_from < day
+
+
+def _begins_before(code: CodePeriod, end: date | None) -> bool:
+    return end is None or code.valid_from < end
 
 
 def _period(offer: CodeOffer) -> CodePeriod:
@@ -108,10 +167,11 @@ async def _demand_free(records: Records, code: CodePeriod) -> None:
 def _row(agency: Agency) -> dict[str, object]:
     return {
         "id": str(agency.id),
-        "name": agency.name,
+        "name": agency.names[0].name,
         "kind": agency.kind,
         "level": agency.level,
         "valid_from": agency.valid_from.isoformat(),
         "valid_to": None if agency.valid_to is None else agency.valid_to.isoformat(),
+        "instrument": agency.instrument,
         "codes": [dict(agency_code_fact(agency, code)) for code in agency.codes],
     }

@@ -27,6 +27,7 @@ from services.kernel.messages import MAX_MESSAGE, PackageSealed
 from services.kernel.profiles import Part, Profile, profile
 from services.kernel.profiles.model import as_text, filled
 from services.kernel.secrecy import Level, Secrecy
+from services.kernel.vietnam import day_in_vietnam
 
 _DOCUMENT_COLUMNS: Final = ("subject", "document_number", "notation", "type_name", "issuer", "signer", "issued_on")
 _CODES: Final = ("document_code", "archive_number")
@@ -246,7 +247,7 @@ def _stated(secrecy: Secrecy) -> Level:
 def _dossier(deposit: Deposit, manifest: Manifest, fields: Profile) -> DossierEntry:
     secrecy = manifest.dossier_secrecy
     label = Level.NONE
-    if secrecy is not None and secrecy.protected_on(deposit.sealed_at.date()):
+    if secrecy is not None and secrecy.protected_on(day_in_vietnam(deposit.sealed_at)):
         label = _stated(secrecy)
     part, metadata = fields.dossier, manifest.dossier
     if label is not Level.NONE:

@@ -1,29 +1,35 @@
-"""Agencies, fonds and officers from this service's copy of auth's facts."""
+"""Agencies, fonds and officers from this service's copy of auth's facts, as they are today in Vietnam."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 
 from services.kernel.identifiers import AgencyId, FondsId
 from services.kernel.records import OfficerKey
+from services.kernel.vietnam import day_in_vietnam
 from services.runtime.registry_feed import Registry
 
 
 class RegistryDirectory:
     """See `usecases.ports.Directory`. Every question raises RegistryStale while the copy is too old."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
+        self._clock = clock
 
-    def fonds_for(self, agency: AgencyId, code: str) -> FondsId | None:
-        found = self._registry.state.fonds_for(agency, code)
+    def fonds_for(self, agency: AgencyId, code: str, creator: str) -> FondsId | None:
+        found = self._registry.state.fonds_for(agency, code, self._today(), creator=creator)
         return None if found is None else found.id
 
     def agency_has_code(self, agency: AgencyId, code: str) -> bool:
-        return self._registry.state.has_code(agency, code)
+        return self._registry.state.has_code(agency, code, self._today())
 
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
-        return self._registry.state.followed_by(agency)
+        return self._registry.state.followed_by(agency, self._today())
 
     def officer_key(self, kid: str) -> OfficerKey | None:
-        return self._registry.state.officer_key(kid)
+        return self._registry.state.officer_key(kid, self._clock())
+
+    def _today(self) -> date:
+        return day_in_vietnam(self._clock())

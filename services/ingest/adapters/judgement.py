@@ -30,6 +30,7 @@ def judge_manifest(
         rules_sha256=rules_sha256,
         profile=manifest.profile,
         fonds=manifest.fonds,
+        creator=manifest.creator,
         submitter=manifest.submitter,
         supersedes=manifest.supersedes,
         components=tuple(_components(manifest, verdicts, levels)),

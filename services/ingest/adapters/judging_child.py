@@ -1,7 +1,7 @@
 """The child process in which a large manifest is judged: question on standard input, answer on standard output.
 
 The question is the length of the rules as u64be, the rules' payload, the manifest. The answer is JSON, because what
-judged a hostile manifest is not believed with more than data.
+judged a hostile manifest is not believed with more than data: a line for all but the components, then lines of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import resource
 import struct
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from services.kernel.secrecy import DeploymentProfile, Level
 
 MEMORY = 3 * 1024**3  # bytes of address space: a manifest of 64 MiB needs half of it
 CPU_SECONDS = 500
+_LINE = 500  # components a line
 _LENGTH = struct.Struct(">Q")
 
 
@@ -38,7 +40,9 @@ def judged(answer: bytes) -> Judged:
     Raises:
         Refusal: the one that the child raised.
     """
-    value = json.loads(answer)
+    # Line by line: one call over tens of megabytes would hold up every other thread until its end.
+    head, *lines = answer.splitlines()
+    value = json.loads(head)
     if "refusal" in value:
         raise restored(value["refusal"])
     return Judged(
@@ -46,11 +50,13 @@ def judged(answer: bytes) -> Judged:
         rules_sha256=bytes.fromhex(value["rules_sha256"]),
         profile=value["profile"],
         fonds=value["fonds"],
+        creator=value["creator"],
         submitter=value["submitter"],
         supersedes=None if value["supersedes"] is None else PackageId(UUID(value["supersedes"])),
         components=tuple(
             JudgedComponent(document, index, name, media_type, size, bytes.fromhex(sha256), Level(level))
-            for document, index, name, media_type, size, sha256, level in value["components"]
+            for line in lines
+            for document, index, name, media_type, size, sha256, level in json.loads(line)
         ),
         not_planned=tuple((pointer, reason) for pointer, reason in value["not_planned"]),
         verdicts=tuple(verdict_from_json(entry) for entry in value["verdicts"]),
@@ -71,15 +77,29 @@ def answer(asked: bytes, today: date, deployment: DeploymentProfile) -> bytes:
         )
     except Refusal as refusal:
         return _encoded({"refusal": kept(refusal)})
-    return _encoded(
+    head = _encoded(
         {
             "manifest_sha256": found.manifest_sha256.hex(),
             "rules_sha256": found.rules_sha256.hex(),
             "profile": found.profile,
             "fonds": found.fonds,
+            "creator": found.creator,
             "submitter": found.submitter,
             "supersedes": None if found.supersedes is None else str(found.supersedes),
-            "components": [
+            "not_planned": found.not_planned,
+            "verdicts": verdicts_json(found.verdicts),
+            "refused": found.refused,
+            "warnings": found.warnings,
+            "levels": [[document, int(level)] for document, level in found.levels],
+        }
+    )
+    return b"\n".join((head, *_component_lines(found.components)))
+
+
+def _component_lines(components: Sequence[JudgedComponent]) -> Iterator[bytes]:
+    for start in range(0, len(components), _LINE):
+        yield _encoded(
+            [
                 [
                     entry.document,
                     entry.index,
@@ -89,15 +109,9 @@ def answer(asked: bytes, today: date, deployment: DeploymentProfile) -> bytes:
                     entry.sha256.hex(),
                     int(entry.level),
                 ]
-                for entry in found.components
-            ],
-            "not_planned": found.not_planned,
-            "verdicts": verdicts_json(found.verdicts),
-            "refused": found.refused,
-            "warnings": found.warnings,
-            "levels": [[document, int(level)] for document, level in found.levels],
-        }
-    )
+                for entry in components[start : start + _LINE]
+            ]
+        )
 
 
 def main() -> None:

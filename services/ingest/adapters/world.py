@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from services.kernel.identifiers import uuid7
-
-VIETNAM = timezone(timedelta(hours=7))
+from services.kernel.vietnam import day_in_vietnam
 
 
 class SystemWorld:
@@ -19,7 +18,7 @@ class SystemWorld:
         return datetime.now(UTC)
 
     def today(self) -> date:
-        return datetime.now(VIETNAM).date()
+        return day_in_vietnam(self.now())
 
     def new_id(self) -> UUID:
         return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))

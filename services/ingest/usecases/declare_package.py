@@ -246,7 +246,7 @@ def _verdicts_digest(verdicts: Sequence[Verdict]) -> str:
 def _fonds(judged: Judged, submitter: Submitter, directory: Directory) -> FondsId:
     if not directory.agency_has_code(submitter.agency, judged.submitter):
         raise SubmitterMismatch(pointers=[_pointer("/submitter", SubmitterMismatch)])
-    fonds = directory.fonds_for(submitter.agency, judged.fonds)
+    fonds = directory.fonds_for(submitter.agency, judged.fonds, judged.creator)
     if fonds is None:
         raise FondsUnknown(pointers=[_pointer("/fonds", FondsUnknown)])
     return fonds

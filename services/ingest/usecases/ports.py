@@ -106,6 +106,7 @@ class Judged:
     rules_sha256: bytes
     profile: str
     fonds: str
+    creator: str
     submitter: str
     supersedes: PackageId | None
     components: tuple[JudgedComponent, ...]
@@ -466,18 +467,18 @@ class RuleStore(Protocol):
 
 
 class Directory(Protocol):
-    """What auth says of agencies and fonds, at most two seconds old."""
+    """What auth says of agencies and fonds, at most two seconds old, as it holds today."""
 
-    def fonds_for(self, agency: AgencyId, code: str) -> FondsId | None:
-        """The fonds with this code that the agency may submit for, today."""
+    def fonds_for(self, agency: AgencyId, code: str, creator: str) -> FondsId | None:
+        """The fonds with this code that the agency may submit for; of several, the one whose creator had that code."""
 
     def agency_has_code(self, agency: AgencyId, code: str) -> bool: ...
 
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
-        """The agency itself and every predecessor whose packages it may follow."""
+        """The agency itself and every predecessor whose packages it may follow; none once it has ended."""
 
     def officer_key(self, kid: str) -> OfficerKey | None:
-        """An officer's key that is not revoked."""
+        """An officer's key that is neither revoked nor outside its window."""
 
 
 class World(Protocol):

@@ -693,6 +693,106 @@ class SuccessionInvalid(Refusal):
     fix = Text("Kiểm tra lại hai cơ quan và chiều kế thừa.", "Check the two agencies and their order.")
 
 
+class SuccessionPartiesInvalid(Refusal):
+    code = "succession-parties-invalid"
+    status = 422
+    title = Text("Các bên của việc sắp xếp không hợp lệ", "The parties do not make an event of this kind")
+    detail = Text(
+        "merge: một cơ quan kế thừa; split: một cơ quan cũ, từ hai cơ quan kế thừa; detach, dissolve: một cơ quan cũ; "
+        "không cơ quan nào được nêu hai lần hoặc ở cả hai bên.",
+        "merge: one successor; split: one predecessor and two successors or more; detach, dissolve: one predecessor; "
+        "no agency may be named twice or on both sides.",
+    )
+    fix = Text(
+        "Cơ quan chỉ đổi tên thì dùng POST /v1/agencies/…/rename.",
+        "For a body that only changes its name use POST /v1/agencies/…/rename.",
+    )
+
+
+class SuccessionTaken(Refusal):
+    code = "succession-recorded-otherwise"
+    status = 409
+    title = Text("Việc kế thừa đã ghi khác", "The succession is recorded otherwise")
+    detail = Text(
+        "Giữa hai cơ quan này, ngày này, đã ghi một việc kế thừa với loại hoặc văn bản khác.",
+        "Between these two agencies a succession of that day is recorded with another kind or instrument.",
+    )
+    fix = Text("Xem GET /v1/agencies/…/history.", "See GET /v1/agencies/…/history.")
+
+
+class AgencyDatesInvalid(Refusal):
+    code = "agency-dates-invalid"
+    status = 422
+    title = Text("Ngày không hợp với lịch sử của cơ quan", "The day does not fit the agency's life")
+    detail = Text(
+        "Ngày {day} nằm ngoài thời gian tồn tại của một cơ quan có liên quan, hoặc trước một việc đã ghi.",
+        "The day {day} lies outside the life of an agency concerned, or before something that is recorded of it.",
+    )
+    fix = Text("Xem GET /v1/agencies/…/history.", "See GET /v1/agencies/…/history.")
+
+
+class AgencyEnded(Refusal):
+    code = "agency-ended"
+    status = 409
+    title = Text("Cơ quan đã kết thúc hoạt động", "The agency has ended")
+    detail = Text(
+        "Cơ quan đã được ghi kết thúc từ ngày {ended_on}; điều đã ghi không sửa lại.",
+        "The agency is recorded as ended from {ended_on} on; what is recorded is not changed.",
+    )
+    fix = Text("Xem GET /v1/agencies/…/history.", "See GET /v1/agencies/…/history.")
+
+
+class AgencyNameTaken(Refusal):
+    code = "agency-renamed-otherwise"
+    status = 409
+    title = Text("Ngày này đã ghi một tên khác", "Another name is recorded for that day")
+    detail = Text(
+        "Mỗi ngày một cơ quan chỉ có một tên; điều đã ghi không sửa lại.",
+        "An agency has one name a day; what is recorded is not changed.",
+    )
+    fix = Text("Xem GET /v1/agencies/…/history.", "See GET /v1/agencies/…/history.")
+
+
+class AgencyCodeUnknown(Refusal):
+    code = "agency-code-unknown"
+    status = 404
+    title = Text("Cơ quan không có mã này", "The agency has no such code")
+    detail = Text(
+        "Không có mã này của cơ quan còn hiệu lực vào ngày đó.", "The agency has no such code that holds on that day."
+    )
+    fix = Text("Xem GET /v1/agencies/…/history.", "See GET /v1/agencies/…/history.")
+
+
+class DepositSourceUnknown(Refusal):
+    code = "deposit-source-unknown"
+    status = 404
+    title = Text("Không có nguồn nộp lưu này", "No such deposit source")
+    detail = Text("Không có mục nào mang mã này.", "No entry of the list has this id.")
+    fix = Text("Xem GET /v1/deposit-sources.", "See GET /v1/deposit-sources.")
+
+
+class DepositSourceTaken(Refusal):
+    code = "deposit-source-taken"
+    status = 409
+    title = Text("Nguồn nộp lưu đã có trong danh mục", "The deposit source is listed already")
+    detail = Text(
+        "Trong thời gian đó cơ quan đã có trong danh mục nguồn nộp lưu của lưu trữ này.",
+        "In that time the agency is listed as a source of this archive.",
+    )
+    fix = Text("Kết thúc mục cũ trước.", "End the earlier entry first.")
+
+
+class DepositSourceEnded(Refusal):
+    code = "deposit-source-ended"
+    status = 409
+    title = Text("Mục này đã kết thúc", "The entry has ended")
+    detail = Text(
+        "Mục đã kết thúc từ ngày {ended_on}; điều đã ghi không sửa lại.",
+        "The entry ended on {ended_on}; what is recorded is not changed.",
+    )
+    fix = Text("Ghi một mục mới nếu cần.", "List a new entry if needed.")
+
+
 class FondsCodeTaken(Refusal):
     code = "fonds-code-taken"
     status = 409

@@ -232,8 +232,8 @@ async def test_a_successor_reads_what_its_predecessor_handed_in(door: Door) -> N
         "POST",
         "/v1/successions",
         {
-            "predecessor": earlier,
-            "successor": str(agency),
+            "predecessors": [earlier],
+            "successors": [str(agency)],
             "kind": "merge",
             "effective_on": "2025-07-01",
             "instrument": "NQ 1659/NQ-UBTVQH15",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.auth.domain.agencies import CodePeriod, Succession, SuccessionKind, closes_a_circle, code_is_free
 from services.auth.domain.clients import Client, ClientKey, Scope, scopes_fit
+from services.auth.domain.facts import succession_fact
 from services.kernel.identifiers import AgencyCode, AgencyId, ClientId
 from services.kernel.records import RegistryState
 
@@ -33,13 +34,10 @@ def test_no_agency_ever_comes_before_itself(pairs: list[tuple[int, int]]) -> Non
         if not closes_a_circle(agency(earlier), agency(later), known):
             known.append(follows(earlier, later))
     state = RegistryState()
-    state.apply(
-        {"seq": number, "type": "succession", "from": str(entry.predecessor), "to": str(entry.successor)}
-        for number, entry in enumerate(known, 1)
-    )
+    state.apply({"seq": number, **succession_fact(entry)} for number, entry in enumerate(known, 1))
     for entry in known:
-        assert entry.successor not in state.followed_by(entry.predecessor)
-        assert entry.predecessor in state.followed_by(entry.successor)
+        assert entry.successor not in state.followed_by(entry.predecessor, entry.effective_on)
+        assert entry.predecessor in state.followed_by(entry.successor, entry.effective_on)
 
 
 @given(st.lists(st.tuples(DAYS, st.none() | DAYS), max_size=6), DAYS)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -44,9 +44,9 @@ from services.agency.upload import DEFAULT_PART, Upload
 from services.agency.wire import Wire
 from services.kernel.refusals.registry import Text
 from services.kernel.secrecy import DeploymentProfile
+from services.kernel.vietnam import day_in_vietnam
 
 _HASHED_WRONG: Final = frozenset({"component-digest-mismatch", "parts-keep-missing", "file-changed"})
-VIETNAM: Final = timezone(timedelta(hours=7))
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +361,7 @@ def require_sound(delivery: Delivery, *, partial: bool) -> None:
 
 def today() -> date:
     """The day in Vietnam, by which terms of secrecy are counted."""
-    return datetime.now(UTC).astimezone(VIETNAM).date()
+    return day_in_vietnam(datetime.now(UTC))
 
 
 def _left_out(dossier: Dossier) -> Outcome:

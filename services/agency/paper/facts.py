@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
 import segno
@@ -13,6 +13,7 @@ import segno
 from services.kernel import strict_json
 from services.kernel.tlog.notes import VerifierKey
 from services.kernel.tlog.receipts import ReceiptInvalid, component_ids, verify_receipt
+from services.kernel.vietnam import VIETNAM
 
 TITLE: Final = "BIÊN NHẬN NỘP LƯU TÀI LIỆU SỐ"
 STATES: Final = (
@@ -23,7 +24,6 @@ HOW: Final = (
     "Trang giấy này không tự chứng minh. Để kiểm chứng, dùng tệp biên nhận có đúng mã băm SHA-256 nêu trên và khóa công"
     " khai của nhật ký: nopluu verify BIÊN_NHẬN.json --keys KHÓA.txt (không cần mạng)."
 )
-_VIETNAM: Final = timezone(timedelta(hours=7))
 _MAX_MANIFEST: Final = 64 * 1024 * 1024
 
 
@@ -54,7 +54,7 @@ def page_of(receipt: bytes, keys: Sequence[VerifierKey], manifest: bytes | None 
     if not isinstance(version, int):
         raise ReceiptInvalid("event-form", "version")
     try:
-        sealed_at = datetime.fromisoformat(said["sealed_at"]).astimezone(_VIETNAM)
+        sealed_at = datetime.fromisoformat(said["sealed_at"]).astimezone(VIETNAM)
     except ValueError as error:
         raise ReceiptInvalid("event-form", "sealed_at") from error
     codes = _codes(manifest, said["manifest_sha256"])

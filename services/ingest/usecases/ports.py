@@ -466,6 +466,19 @@ class RuleStore(Protocol):
         """Raises RulesMissing."""
 
 
+class IncidentOpener(Protocol):
+    """Puts a held document under hold and has officers decide."""
+
+    async def open_by_rule(
+        self, package: PackageId, document: int, *, rules: Sequence[str], bundle_sha256: bytes
+    ) -> None:
+        """Open an incident because rules published later find a held document secret.
+
+        `document` counts the manifest's documents from 0, as `ComponentRow.document` does. Runs in a transaction of its
+        own and is safe to repeat: the same document and bundle open one incident.
+        """
+
+
 class Directory(Protocol):
     """What auth says of agencies and fonds, at most two seconds old, as it holds today."""
 

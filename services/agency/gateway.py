@@ -15,6 +15,7 @@ Source: DESIGN 5, 8, 10.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,6 +31,7 @@ from services.agency.delivery import Delivery, Dossier
 from services.agency.downloading import download
 from services.agency.errors import AgencyError, InterruptedPushError, RejectedError, UsageError
 from services.agency.folder import read_folder
+from services.agency.listing import await_listing
 from services.agency.manifests import Declared, declare, findings_of
 from services.agency.observing import Observer, Silent
 from services.agency.pacing import Pace
@@ -167,7 +169,11 @@ class Gateway:
         return self._get(f"{origin}/v1/packages" if package is None else f"{origin}/v1/packages/{package}")
 
     def search(self, query: str, **filters: str | int) -> dict[str, object]:
-        """A page of documents found in the catalog; filters as in its API (fonds, from, to, after, limit)."""
+        """A page of documents found in the catalog; filters as in its API (fonds, from, to, after, limit).
+
+        What was sealed from here a moment ago is waited for, so that it is found.
+        """
+        await_listing(self.state, listed=self._listed, observer=self._observer, pause=self._session.pause)
         return self._get(f"{self._session.endpoints().catalog}/v1/search?{urlencode({'q': query, **filters})}")
 
     def receipt(self, package: UUID) -> bytes:
@@ -268,6 +274,10 @@ class Gateway:
             raise refusal(answer)
         return answer.json()
 
+    def _listed(self, package: str) -> bool:
+        address = f"{self._session.endpoints().catalog}/v1/packages/{package}?limit=1"
+        return self._session.request("GET", address).status != 404
+
     def _push_one(self, delivery: Delivery, dossier: Dossier) -> Outcome:
         declared: Declared | None = None
         package: str | None = None
@@ -292,6 +302,7 @@ class Gateway:
             require_valid(receipt, package=package, manifest_sha256=declared.digest, keys=self._log_keys())
             place = self.state.keep_receipt(package, receipt)
             self._remember(delivery, declared, package, "sealed")
+            self.state.expect_listing(package, time.time())
         except InterruptedPushError:
             raise
         except AgencyError as error:

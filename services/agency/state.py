@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS package (
     manifest_sha256 TEXT PRIMARY KEY, package TEXT NOT NULL, label TEXT NOT NULL, source TEXT NOT NULL,
     state TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS unlisted (package TEXT PRIMARY KEY, since REAL NOT NULL) STRICT;
 """
 
 
@@ -87,6 +88,19 @@ class State:
         """Every package declared from here."""
         for row in self._all("SELECT manifest_sha256, package, label, source, state FROM package ORDER BY rowid"):
             yield Pushed(*(str(value) for value in row))
+
+    def expect_listing(self, package: str, since: float) -> None:
+        """Remember that the catalog is to list a package sealed at `since` (seconds since 1970)."""
+        self._all("INSERT OR REPLACE INTO unlisted VALUES (?, ?)", package, since)
+
+    def expected_listings(self) -> list[tuple[str, float]]:
+        """The packages not yet seen in the catalog, oldest first, each with the time of its sealing."""
+        rows = self._all("SELECT package, since FROM unlisted ORDER BY since")
+        return [(str(package), since) for package, since in rows if isinstance(since, float)]
+
+    def forget_listing(self, package: str) -> None:
+        """The catalog lists it, or it is no longer waited for."""
+        self._all("DELETE FROM unlisted WHERE package = ?", package)
 
     def keep_manifest(self, package: str, manifest: bytes) -> Path:
         """Keep the manifest beside the receipt: `nopluu verify` needs both."""

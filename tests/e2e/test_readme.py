@@ -48,4 +48,4 @@ def test_the_python_of_the_first_push_runs_as_printed(clerk: Clerk) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert " sealed " in done.stdout
-    assert "thu thập, chỉnh lý" in done.stdout
+    assert "Chỉnh lý tài liệu tồn đọng" in done.stdout

@@ -27,6 +27,7 @@ CHECKPOINT = f"{PREFIX}checkpoint"
 COSIGNED = f"{PREFIX}checkpoint.cosigned"
 
 _APPEND = text("SELECT journal.append(:id, :salt, :event)")
+_APPENDED = text("SELECT salt, event FROM journal.appended(:id)")
 _ENTRY = text('SELECT "index", salt, event FROM journal.entry(:id)')
 
 
@@ -70,6 +71,12 @@ async def entry(connection: AsyncConnection, event_id: UUID) -> Entry | None:
     """The leaf of an event; None while it has none, was erased, or was appended by another service."""
     row = (await connection.execute(_ENTRY, {"id": event_id})).one_or_none()
     return None if row is None else Entry(int(row[0]), bytes(row[1]), bytes(row[2]))
+
+
+async def appended(connection: AsyncConnection, event_id: UUID) -> tuple[bytes, bytes] | None:
+    """Salt and bytes of an event, with or without a leaf; None where it was erased or another service appended it."""
+    row = (await connection.execute(_APPENDED, {"id": event_id})).one_or_none()
+    return None if row is None else (bytes(row[0]), bytes(row[1]))
 
 
 async def receipt(connection: AsyncConnection, store: LogFiles, event_id: UUID) -> bytes | None:

@@ -11,6 +11,8 @@ from services.ingest.domain.states import Event, State, transition
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("auth", "ingest", "catalog")
+# The kernel's one event: a service writes it, and `rebuild` must be able to derive it.
+RECORDS = [ROOT / "services" / "kernel" / "sealing" / "recovery.py"]
 # The two ways in which a package ends without a decision; their event is named after the state.
 ENDED = {
     after.value for state in State for event in (Event.ABANDON, Event.EXPIRE) if (after := transition(state, event))
@@ -34,6 +36,9 @@ def in_code() -> dict[str, set[str]]:
         for path in sorted((ROOT / "services" / service / "usecases").glob("*.py")):
             for name, members in _events(ast.parse(path.read_text("utf-8")), path):
                 found.setdefault(name, set()).update(members)
+    for path in RECORDS:
+        for name, members in _events(ast.parse(path.read_text("utf-8")), path, appends=True):
+            found.setdefault(name, set()).update(members)
     for path in (ROOT / "migrations" / "versions").glob("*.py"):
         for body in re.findall(r"""'(\{"[^']*'.*?"type":"[a-z_-]+"\})'""", path.read_text("utf-8"), re.DOTALL):
             (name,) = re.findall(r'"type":"([a-z_-]+)"', body)
@@ -41,8 +46,8 @@ def in_code() -> dict[str, set[str]]:
     return found
 
 
-def _events(tree: ast.Module, path: Path) -> Iterator[tuple[str, set[str]]]:
-    appends = any(isinstance(node, ast.Attribute) and node.attr == "journal" for node in ast.walk(tree))
+def _events(tree: ast.Module, path: Path, *, appends: bool = False) -> Iterator[tuple[str, set[str]]]:
+    appends |= any(isinstance(node, ast.Attribute) and node.attr == "journal" for node in ast.walk(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log_event":
             kind = node.args[0]

@@ -46,6 +46,7 @@ from services.kernel.identifiers import (
 from services.kernel.records import OfficerKey
 from services.kernel.refusals.identity import RequestReplayed
 from services.kernel.sealing.keys import kek_name
+from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
 
 
@@ -68,6 +69,8 @@ class Rows:
     rules: dict[int, PublishedRules] = field(default_factory=dict)
     outbox: dict[UUID, tuple[str, bytes, bool]] = field(default_factory=dict)
     events: dict[UUID, bytes] = field(default_factory=dict)
+    salts: dict[UUID, bytes] = field(default_factory=dict)
+    writings: dict[PackageId, Writing] = field(default_factory=dict)
     jobs: dict[tuple[str, str], None] = field(default_factory=dict)
     declarations: dict[PackageId, Declaration] = field(default_factory=dict)
 
@@ -321,7 +324,18 @@ class MemoryBooks:
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
         id_ = uuid4() if ticket is None else ticket.id
         self._rows.events[id_] = event
+        self._rows.salts[id_] = id_.bytes * 2 if ticket is None else ticket.salt
         return id_
+
+    async def appended(self, event: UUID) -> tuple[bytes, bytes] | None:
+        found = self._rows.events.get(event)
+        return None if found is None else (self._rows.salts[event], found)
+
+    async def writing(self, package: PackageId) -> Writing | None:
+        return self._rows.writings.get(package)
+
+    async def set_writing(self, package: PackageId, writing: Writing) -> None:
+        self._rows.writings[package] = writing
 
     async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
         self._rows.outbox[message] = (target, body, False)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
@@ -175,3 +176,13 @@ document_words = Table(
     Index("document_words_fonds_day", "fonds", "day_number", "document"),
     Index("document_words_day", "day_number", "document"),
 )
+
+rebuild = Table(
+    "rebuild",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    CheckConstraint("single", name="rebuild_single"),
+)
+"""At most one row: this database was restored from the store, or is being restored."""

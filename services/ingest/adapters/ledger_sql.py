@@ -49,6 +49,7 @@ from services.ingest.usecases.ports import (
 )
 from services.ingest.usecases.recovery_records import description_json, verdict_from_json
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
+from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
 from services.runtime import journal, nonces
 from services.runtime.database import transaction
@@ -313,7 +314,7 @@ class SqlBooks:
 
     async def place(self, component: ComponentId) -> ComponentPlace | None:
         own = t.component
-        query = select(*_COMPONENT, own.c.held).where(own.c.id == component, own.c.package == own.c.origin)
+        query = select(*_COMPONENT).where(own.c.id == component, own.c.package == own.c.origin)
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -472,6 +473,19 @@ class SqlBooks:
         drawn = None if ticket is None else journal.Ticket(ticket.id, ticket.salt)
         return await journal.append(self._connection, event, drawn)
 
+    async def appended(self, event: UUID) -> tuple[bytes, bytes] | None:
+        return await journal.appended(self._connection, event)
+
+    async def writing(self, package: PackageId) -> Writing | None:
+        columns = t.package.c
+        query = select(columns.record_number, columns.record_secret).where(columns.id == package)
+        number, secret = (await self._connection.execute(query)).one()
+        return None if secret is None else Writing(number, bytes(secret))
+
+    async def set_writing(self, package: PackageId, writing: Writing) -> None:
+        values = {"record_number": writing.number, "record_secret": writing.secret}
+        await self._connection.execute(update(t.package).where(t.package.c.id == package).values(values))
+
     async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
         await self._connection.execute(
             insert(t.outbox).values(id=message, target=target, kind=kind, body=body, created_at=at)
@@ -564,7 +578,7 @@ _COMPONENT = [
     t.component.c[name]
     for name in (
         "position", "id", "key_id", "wrapped_key", "level", "document", "name", "media_type", "size", "sha256",
-        "plan_position", "origin", "checked_at",
+        "plan_position", "origin", "checked_at", "held",
     )
 ]  # fmt: skip
 
@@ -619,6 +633,7 @@ def _component(row: Row[*tuple[Any, ...]]) -> ComponentRow:
         plan_position=row.plan_position,
         origin=PackageId(row.origin),
         checked_at=row.checked_at,
+        held=row.held,
     )
 
 

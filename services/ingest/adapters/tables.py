@@ -63,6 +63,8 @@ package = Table(
     Column("not_planned", JSONB, nullable=False),
     Column("warnings", JSONB, nullable=False),
     Column("levels", JSONB, nullable=False),
+    Column("record_number", Integer, nullable=False, server_default=text("0")),  # writings of the recovery record
+    Column("record_secret", LargeBinary),
     CheckConstraint("stored_parts BETWEEN 0 AND part_count", name="package_parts"),
     CheckConstraint("(state = 'refused') = (manifest_sha256 IS NULL)", name="package_refused"),
     Index(
@@ -198,3 +200,13 @@ declaration = Table(
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("outcome", JSONB),
 )
+
+rebuild = Table(
+    "rebuild",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    CheckConstraint("single", name="rebuild_single"),
+)
+"""At most one row: this database was restored from the store, or is being restored."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -36,14 +36,14 @@ from services.ingest.usecases.ports import (
     World,
 )
 from services.ingest.usecases.recovery_records import recovery_record
+from services.ingest.usecases.renew_record import RecordKey, draw_record_key
 from services.kernel.canonical import canonical, rfc3339
-from services.kernel.identifiers import PackageId
+from services.kernel.identifiers import EventId, PackageId
 from services.kernel.layout import Plan
 from services.kernel.messages import PackageSealed
 from services.kernel.refusals.packages import ComponentMismatch
 from services.kernel.sealing.open import SealBroken
-from services.kernel.sealing.recovery import RecordHeader, seal
-from services.kernel.secrecy import Level
+from services.kernel.sealing.recovery import SealFacts, Writing
 
 CATALOG = "catalog"
 """The outbox's name for the service that indexes what is sealed."""
@@ -81,9 +81,7 @@ async def complete_package(
     if broken:
         async with ledger.transaction() as books:
             return await _send_again(books, snapshot, broken, world.now())
-    # Drawn before the lock is taken: the KMS may be slow.
-    highest = max((row.level for row in snapshot.rows), default=Level.NONE)
-    record_key, opened = await keys.new_package_key(snapshot.package.fonds, highest, snapshot.package.declared_at.year)
+    drawn = await draw_record_key(snapshot.package, snapshot.rows, keys)
     async with ledger.transaction() as books:
         current = await _snapshot(books, package_id, plans, lock=True)
         if current is None or _attempts(current) != _attempts(snapshot):
@@ -91,10 +89,13 @@ async def complete_package(
         now = world.now()
         ticket = LogTicket(world.new_id(), world.random(32))
         event = await asyncio.to_thread(seal_event, current.package, current.rows, now)
-        record = await asyncio.to_thread(_sealed_record, current, now, ticket, event, record_key, opened)
+        seal = SealFacts(EventId(ticket.id), ticket.salt, event)
+        writing = Writing(1, world.random(32))
+        record = await asyncio.to_thread(_sealed_record, current, now, seal, writing, drawn)
         await vault.put_record(package_id, record)
         event_id = await books.journal(event, ticket)
         await books.set_state(package_id, State.SEALED, sealed_at=now, seal_event=event_id)
+        await books.set_writing(package_id, writing)
         message = _message(current, event, world.new_id(), now)
         await books.post(message.id, CATALOG, "package_sealed", message.to_bytes(), now)
     return State.SEALED
@@ -214,21 +215,20 @@ def seal_event(package: Package, rows: Sequence[ComponentRow], sealed_at: dateti
 
 
 def _sealed_record(
-    snapshot: Snapshot, sealed_at: datetime, ticket: LogTicket, event: bytes, key: PackageKey, opened: bytes
+    snapshot: Snapshot, sealed_at: datetime, seal: SealFacts, writing: Writing, drawn: RecordKey
 ) -> bytes:
     record = recovery_record(
-        snapshot.package,
+        replace(snapshot.package, state=State.SEALED, sealed_at=sealed_at),
         snapshot.description,
         manifest=snapshot.manifest,
         plan=snapshot.plan_bytes,
         keys=snapshot.package_keys,
         components=snapshot.rows,
         parts=snapshot.parts,
-        sealed_at=sealed_at,
-        ticket=ticket,
-        event=event,
+        seal=seal,
+        writing=writing,
     )
-    return seal(record.build(), opened, RecordHeader(snapshot.package.id, key.kek, key.wrapped))
+    return drawn.seal(record)
 
 
 def _message(snapshot: Snapshot, event: bytes, message_id: UUID, now: datetime) -> PackageSealed:

@@ -19,6 +19,7 @@ from services.kernel.identifiers import AgencyId, AttemptId, ClientId, Component
 from services.kernel.layout import Plan, Segment
 from services.kernel.records import OfficerKey
 from services.kernel.rules import CompiledBundle
+from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
 
 
@@ -50,6 +51,7 @@ class ComponentRow:
     plan_position: int | None
     origin: PackageId
     checked_at: datetime | None = None  # when a component that spans parts was proved from the store
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +359,14 @@ class Books(Protocol):
 
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
         """Append to the log in this transaction; the event's id there, which is the ticket's where one is given."""
+
+    async def appended(self, event: UUID) -> tuple[bytes, bytes] | None:
+        """Salt and bytes of an event that ingest appended, with or without its leaf; None where it was erased."""
+
+    async def writing(self, package: PackageId) -> Writing | None:
+        """Which writing of the package's recovery record stands; None before it is sealed."""
+
+    async def set_writing(self, package: PackageId, writing: Writing) -> None: ...
 
     async def post(self, message: UUID, target: str, kind: str, body: bytes, at: datetime) -> None:
         """Put a message into the outbox and have it delivered once this transaction has committed."""

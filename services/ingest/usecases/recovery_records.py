@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from services.ingest.domain.package import Package, StoredPart
-from services.ingest.usecases.ports import ComponentRow, LogTicket, PackageDescription, PackageKey, Verdict
-from services.kernel.identifiers import EventId
+from services.ingest.usecases.ports import ComponentRow, PackageDescription, PackageKey, Verdict
 from services.kernel.sealing.recovery import (
     ComponentFacts,
     PackageFacts,
@@ -16,6 +15,7 @@ from services.kernel.sealing.recovery import (
     PartFacts,
     RecoveryRecord,
     SealFacts,
+    Writing,
 )
 
 
@@ -28,11 +28,12 @@ def recovery_record(
     keys: Sequence[PackageKey],
     components: Sequence[ComponentRow],
     parts: Sequence[StoredPart],
-    sealed_at: datetime,
-    ticket: LogTicket,
-    event: bytes,
+    seal: SealFacts,
+    writing: Writing,
 ) -> RecoveryRecord:
-    """The record of a package that is being sealed."""
+    """The record of a package that is sealed, or being sealed: then its state and time stand in `package` already."""
+    if package.sealed_at is None:
+        raise ValueError("only what is sealed has a record")
     return RecoveryRecord(
         package=PackageFacts(
             id=package.id,
@@ -49,7 +50,8 @@ def recovery_record(
             payload_size=package.payload_size,
             declared_at=package.declared_at,
             expires_at=package.expires_at,
-            sealed_at=sealed_at,
+            sealed_at=package.sealed_at,
+            state=package.state.value,
         ),
         description=description_json(description),
         manifest=manifest,
@@ -57,7 +59,8 @@ def recovery_record(
         keys=tuple(PackageKeyFacts(key.level, key.kek, key.wrapped) for key in keys),
         components=tuple(_component(row) for row in components),
         parts=tuple(_part(part) for part in parts),
-        seal=SealFacts(EventId(ticket.id), ticket.salt, event),
+        seal=seal,
+        writing=writing,
     )
 
 
@@ -110,6 +113,7 @@ def _component(row: ComponentRow) -> ComponentFacts:
         plan_position=row.plan_position,
         origin=row.origin,
         checked_at=row.checked_at,
+        held=row.held,
     )
 
 

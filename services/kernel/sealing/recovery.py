@@ -1,7 +1,8 @@
 """The recovery record: everything about a package that the store must hold beside its bytes.
 
 One object a package, written before its receipt can exist and rewritten on erasure. The record and the KMS together
-restore the rows of ingest and, through the manifest and the seal event, those of catalog.
+restore the rows of ingest and, through the manifest and the seal event, those of catalog. Whatever changes the state, a
+hold or a key of a sealed package writes its record anew (DECISION-0016).
 
 The record, before sealing, is canonical JSON:
 
@@ -11,11 +12,16 @@ The record, before sealing, is canonical JSON:
      "manifest": base64, "plan": base64,
      "keys": [[level, kek, wrapped], …],
      "components": [[position, id, key_id, wrapped | null, level, document, name, plan_position | null, origin,
-                     checked_at | null], …],
+                     checked_at | null, held], …],
      "parts": [[number, attempt, object_version, sha256, size, stored_size, ciphertext_sha256, stored_at], …],
-     "seal": {"id", "salt", "event"}}
+     "seal": {"id", "salt", "event"},
+     "writing": {"number", "secret"}}
 
-`wrapped`, `manifest`, `plan`, `salt` and `event` are base64; digests hex; ids UUIDs; times RFC 3339; levels the words on
+`writing` tells an old record from the newest: `number` counts the record's writings from 1, and from the second on each
+stands in the log as the event that `renewal_event` gives, with the salt that `renewal_salt` derives from the package's
+`secret` (32 random bytes that stay). Whoever has any one writing can thus ask the public log for the next.
+
+`wrapped`, `manifest`, `plan`, `salt`, `event` and `secret` are base64; digests hex; ids UUIDs; times RFC 3339; levels the words on
 the wire. A component's media type, size and digest stand in the manifest under its name. An erased component has null
 for its wrapped key.
 
@@ -35,9 +41,11 @@ Source: DESIGN 7 "Recovery record".
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -83,6 +91,7 @@ class PackageFacts:
     declared_at: datetime
     expires_at: datetime
     sealed_at: datetime
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class ComponentFacts:
     plan_position: int | None
     origin: PackageId
     checked_at: datetime | None
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,29 @@ class SealFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """Which writing of a package's record this is, from 1, and the 32 secret bytes that salt the later ones' events."""
+
+    number: int
+    secret: bytes = field(repr=False)
+
+    @property
+    def next(self) -> Writing:
+        """The one that takes its place."""
+        return Writing(self.number + 1, self.secret)
+
+
+def renewal_event(package: PackageId, number: int) -> bytes:
+    """The event of writing `number` of a package's record, from the second on."""
+    return canonical({"type": "record_renewed", "package": str(package), "number": number})
+
+
+def renewal_salt(secret: bytes, number: int) -> bytes:
+    """The salt of that event: it can be derived from any writing, and from nothing that is public."""
+    return hmac.digest(secret, b"nopluu/renewal1\0" + number.to_bytes(4), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryRecord:
     """All of it."""
 
@@ -145,6 +178,7 @@ class RecoveryRecord:
     components: tuple[ComponentFacts, ...]
     parts: tuple[PartFacts, ...]
     seal: SealFacts
+    writing: Writing
 
     def build(self) -> bytes:
         """The canonical bytes."""
@@ -168,6 +202,7 @@ class RecoveryRecord:
                     "declared_at": rfc3339(facts.declared_at),
                     "expires_at": rfc3339(facts.expires_at),
                     "sealed_at": rfc3339(facts.sealed_at),
+                    "state": facts.state,
                 },
                 "description": self.description,
                 "manifest": b64(self.manifest),
@@ -176,6 +211,7 @@ class RecoveryRecord:
                 "components": [_component_row(component) for component in self.components],
                 "parts": [_part_row(part) for part in self.parts],
                 "seal": {"id": str(self.seal.id), "salt": b64(self.seal.salt), "event": b64(self.seal.event)},
+                "writing": {"number": self.writing.number, "secret": b64(self.writing.secret)},
             }
         )
 
@@ -194,6 +230,7 @@ class RecoveryRecord:
                     "components": list(components),
                     "parts": list(parts),
                     "seal": {"id": str(event_id), "salt": str(salt), "event": str(event)},
+                    "writing": {"number": number, "secret": str(secret)},
                 }:
                     record = cls(
                         package=_package(package),
@@ -204,6 +241,7 @@ class RecoveryRecord:
                         components=tuple(_component(row) for row in components),
                         parts=tuple(_part(row) for row in parts),
                         seal=SealFacts(EventId(UUID(event_id)), unb64(salt), unb64(event)),
+                        writing=Writing(_number(number), unb64(secret)),
                     )
                 case _:
                     raise RecordInvalid("form")
@@ -211,6 +249,8 @@ class RecoveryRecord:
             raise RecordInvalid(error.reason) from error
         except (ValueError, KeyError) as error:
             raise RecordInvalid("form") from error
+        if record.writing.number < 1 or len(record.writing.secret) != 32:
+            raise RecordInvalid("writing")
         if record.build() != data:
             raise RecordInvalid("not canonical")
         return record
@@ -294,6 +334,7 @@ def _component_row(component: ComponentFacts) -> list[object]:
         component.plan_position,
         str(component.origin),
         None if component.checked_at is None else rfc3339(component.checked_at),
+        component.held,
     ]
 
 
@@ -327,6 +368,7 @@ def _package(row: Mapping[str, object]) -> PackageFacts:
         declared_at=_time(row["declared_at"]),
         expires_at=_time(row["expires_at"]),
         sealed_at=_time(row["sealed_at"]),
+        state=_text(row["state"]),
     )
 
 
@@ -336,7 +378,7 @@ def _key(row: object) -> PackageKeyFacts:
 
 
 def _component(row: object) -> ComponentFacts:
-    position, id_, key_id, wrapped, level, document, name, plan_position, origin, checked_at = _row(row, 10)
+    position, id_, key_id, wrapped, level, document, name, plan_position, origin, checked_at, held = _row(row, 11)
     return ComponentFacts(
         position=_number(position),
         id=ComponentId(_id(id_)),
@@ -348,6 +390,7 @@ def _component(row: object) -> ComponentFacts:
         plan_position=None if plan_position is None else _number(plan_position),
         origin=PackageId(_id(origin)),
         checked_at=None if checked_at is None else _time(checked_at),
+        held=_flag(held),
     )
 
 
@@ -380,6 +423,12 @@ def _text(value: object) -> str:
 def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise RecordInvalid("number")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise RecordInvalid("flag")
     return value
 
 

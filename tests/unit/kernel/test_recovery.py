@@ -20,7 +20,10 @@ from services.kernel.sealing.recovery import (
     RecordInvalid,
     RecoveryRecord,
     SealFacts,
+    Writing,
     open_sealed,
+    renewal_event,
+    renewal_salt,
     seal,
 )
 from services.kernel.secrecy import Level
@@ -29,7 +32,17 @@ from services.kernel.strict_json import parse
 AT = datetime(2026, 11, 24, 5, 2, 3, 123456, tzinfo=UTC)
 PACKAGE = PackageId(UUID(int=1))
 COMPONENT = ComponentFacts(
-    0, ComponentId(UUID(int=6)), KeyId(UUID(int=7)), b"k" * 40, Level.MAT, 0, "Hồ sơ/Tờ trình.pdf", 0, PACKAGE, AT
+    0,
+    ComponentId(UUID(int=6)),
+    KeyId(UUID(int=7)),
+    b"k" * 40,
+    Level.MAT,
+    0,
+    "Hồ sơ/Tờ trình.pdf",
+    0,
+    PACKAGE,
+    AT,
+    held=False,
 )
 RECORD = RecoveryRecord(
     package=PackageFacts(
@@ -48,6 +61,7 @@ RECORD = RecoveryRecord(
         declared_at=AT,
         expires_at=AT,
         sealed_at=AT,
+        state="sealed",
     ),
     description={"verdicts": [], "not_planned": [["/documents/1", "withhold"]], "warnings": []},
     manifest=b'{"format":"nopluu/manifest1"}',
@@ -61,6 +75,7 @@ RECORD = RecoveryRecord(
     ),
     parts=(PartFacts(0, AttemptId(UUID(int=9)), "version-1", b"p" * 32, 9, 145, b"c" * 32, AT),),
     seal=SealFacts(EventId(UUID(int=10)), b"s" * 32, b'{"type":"sealed"}'),
+    writing=Writing(1, b"q" * 32),
 )
 HEADER = RecordHeader(PACKAGE, f"{UUID(int=4)}/mat/2026", b"wrapped by the KMS")
 KEY = bytes(range(32))
@@ -111,6 +126,15 @@ def test_a_key_of_another_length_seals_nothing() -> None:
         seal(b"{}", KEY[:16], HEADER)
 
 
+def test_the_next_writings_event_follows_from_any_earlier_one_and_from_nothing_public() -> None:
+    first = RECORD.writing
+    assert first.next == Writing(2, first.secret)
+    assert renewal_event(PACKAGE, 2) == b'{"number":2,"package":"%s","type":"record_renewed"}' % str(PACKAGE).encode()
+    assert renewal_salt(first.secret, 2) == renewal_salt(first.next.secret, 2)
+    assert len({renewal_salt(first.secret, 2), renewal_salt(first.secret, 3), renewal_salt(b"r" * 32, 2)}) == 3
+    assert b"q" * 32 not in repr(RECORD).encode()
+
+
 def _without(name: str) -> bytes:
     value = parse(RECORD.build(), max_bytes=10**6)
     assert isinstance(value, dict)
@@ -127,11 +151,17 @@ def _without(name: str) -> bytes:
         RECORD.build() + b"\n",
         RECORD.build().replace(b"recovery1", b"recovery2"),
         RECORD.build().replace(b'"version":1', b'"version":true'),
+        RECORD.build().replace(b'"number":1', b'"number":0'),
+        RECORD.build().replace(b'"number":1', b'"number":true'),
+        RECORD.build().replace(b",false]", b",0]"),
         RECORD.build().replace(b'"mat"', b'"secret"'),
         RECORD.build().replace(b'"2026-11-24T05:02:03.123456Z"', b'"2026-11-24 05:02:03"'),
         RECORD.build().replace(b"72" * 32, b"72" * 31),
         RECORD.build()[:-1] + b',"more":1}',
-        *(_without(name) for name in ("package", "manifest", "keys", "components", "parts", "seal", "description")),
+        *(
+            _without(name)
+            for name in ("package", "manifest", "keys", "components", "parts", "seal", "description", "writing")
+        ),
     ],
 )
 def test_what_is_no_record(data: bytes) -> None:

@@ -7,12 +7,15 @@ at which a checkpoint that covers its seal event was signed: from then on the re
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from deploy.onebox.stack import OneBox, StoreName
 from deploy.onebox.state import StateFolder
 from services.agency import Gateway, Profile, keys
 from services.agency.manifests import declare
-from services.agency.observing import Silent
+from services.agency.observing import Silent, Stage
 from services.agency.receipts import parse_log_key, verify_receipt
 from services.agency.session import Session
 from services.agency.state import State
@@ -69,7 +72,10 @@ def measure(kind: StoreName, where: Path | None, scale: float) -> Iterator[Compa
             with OneBox(state, Console(), Signals(), store=kind) as box:
                 box.start()
                 yield _receipts(box, Path(folder), count)
-                yield _sequenced(box, max(_BATCH, int(_EVENTS * scale)))
+                events = max(_BATCH, int(_EVENTS * scale))
+                yield _sequenced(box, events, "nothing else running")
+                with _uploading(box, Path(folder)) as sent:
+                    yield _sequenced(box, events, "while uploads run", sent)
         finally:
             state.close()
 
@@ -159,8 +165,49 @@ def _covered(box: OneBox, sent: Sequence[_Sent]) -> dict[str, float]:
     return found
 
 
-def _sequenced(box: OneBox, count: int) -> Comparison:
+class _Counting(Silent):
+    """Counts the payload's bytes as they leave."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def advance(self, label: str, stage: Stage, amount: int) -> None:
+        if stage == "upload":
+            self.bytes += amount
+
+
+@contextmanager
+def _uploading(box: OneBox, folder: Path) -> Iterator[_Counting]:
+    """Deliveries of large files pushed one after another, four parts at once."""
+    profile = replace(box.profile("agency"), state_dir=folder / "sdk-uploading", path=None)
+    done = _Counting()
+    started, stop = threading.Event(), threading.Event()
+
+    def push() -> None:
+        with Gateway(profile, part_size=16 * MIB, observer=done) as gateway:
+            for seed in itertools.count(900_000):
+                made = make_delivery(folder / f"uploading-{seed}", files=4, size=16 * MIB, seed=seed)
+                for outcome in gateway.push_folder(made.folder):
+                    if outcome.state != "sealed":
+                        raise RuntimeError("an upload beside the sequencer failed")
+                shutil.rmtree(made.folder)
+                started.set()
+                if stop.is_set():
+                    return
+
+    with ThreadPoolExecutor(1) as pool:
+        pushing = pool.submit(push)
+        try:
+            started.wait(_PATIENCE)
+            yield done
+        finally:
+            stop.set()
+            pushing.result(_PATIENCE)
+
+
+def _sequenced(box: OneBox, count: int, circumstances: str, sent: _Counting | None = None) -> Comparison:
     """Events per second, from the first one appended to the checkpoint that covers the last."""
+    already = sent.bytes if sent else 0
     with (
         psycopg.connect(box.postgres.url_for("nopluu_ingest"), autocommit=True) as writer,
         psycopg.connect(box.postgres.admin_url, autocommit=True) as reader,
@@ -177,7 +224,8 @@ def _sequenced(box: OneBox, count: int) -> Comparison:
             time.sleep(0.02)
         covered = time.perf_counter() - started
     figures = (Figure("appended", (count / appended,)), Figure("numbered, signed and published", (count / covered,)))
-    return Comparison(f"Sequencer: {count:,} events", "events/s", figures)
+    beside = f", {(sent.bytes - already) / covered / MIB:,.1f} MiB/s uploaded beside" if sent else ""
+    return Comparison(f"Sequencer: {count:,} events, {circumstances}{beside}", "events/s", figures)
 
 
 def _one(connection: psycopg.Connection[tuple[object, ...]], query: str) -> int:

@@ -8,13 +8,14 @@ Source: DESIGN 9; security notes §6.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from services.agency.errors import Fault, RejectedError, UsageError
+from services.agency.rule_sheets import read_rules, workbook_of
 from services.kernel import dsse, strict_json
 from services.kernel.canonical import canonical
 from services.kernel.refusals.registry import Text
@@ -24,6 +25,7 @@ from services.kernel.rules.model import PAYLOAD_TYPE
 from services.kernel.signing.keys import PrivateKey
 
 MAX_FILE: Final = dsse.MAX_ENVELOPE  # bytes
+_ZIP: Final = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,11 @@ class ReadRules:
 
 def draft(version: int, effective_from: date) -> bytes:
     """The baseline's rows as a file that a person can edit."""
-    value = json.loads(baseline_bundle(version, effective_from))
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+    return _spelt_out(json.loads(baseline_bundle(version, effective_from)))
 
 
 def read(path: Path) -> ReadRules:
-    """The rules in a file: a draft in any spelling of JSON, or an envelope.
+    """The rules in a file: a draft in any spelling of JSON, an officer's workbook, or an envelope.
 
     Raises:
         UsageError: neither.
@@ -53,6 +54,8 @@ def read(path: Path) -> ReadRules:
 
 def read_bytes(data: bytes, name: str) -> ReadRules:
     """The rules in these bytes, which people know as `name`; as `read`."""
+    if data.startswith(_ZIP):
+        return _of_workbook(data, name)
     try:
         value = strict_json.parse(data, max_bytes=MAX_FILE)
     except strict_json.StrictJsonError as error:
@@ -88,11 +91,38 @@ def assemble(paths: Sequence[Path]) -> bytes:
         raise _unreadable(" + ".join(path.name for path in paths), str(error)) from None
 
 
-def _checked(payload: bytes) -> Bundle:
+def export(read: ReadRules) -> bytes:
+    """The rules as a workbook that `read` reads back without loss.
+
+    Raises:
+        UsageError: a text is too long for a cell.
+    """
+    return workbook_of(json.loads(read.payload))
+
+
+def editable(read: ReadRules) -> bytes:
+    """The rules as a draft that a person can edit."""
+    return _spelt_out(json.loads(read.payload))
+
+
+def _spelt_out(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _of_workbook(data: bytes, name: str) -> ReadRules:
+    imported = read_rules(data, name)
+    try:
+        payload = canonical(imported.value)
+    except ValueError:  # text that has no UTF-8, a number that JSON cannot carry
+        raise _unreadable(name, "not JSON") from None
+    return ReadRules(_checked(payload, imported.place), payload, ())
+
+
+def _checked(payload: bytes, place: Callable[[str], str] = str) -> Bundle:
     try:
         return compile_bundle(load_bundle(payload)).bundle
     except BundleInvalid as refusal:
-        faults = [Fault(pointer.pointer, pointer.code, pointer.detail) for pointer in refusal.pointers]
+        faults = [Fault(place(pointer.pointer), pointer.code, pointer.detail) for pointer in refusal.pointers]
         raise RejectedError(
             refusal.code, refusal.detail.filled(refusal.facts), refusal.fix.filled(refusal.facts), faults=faults
         ) from None

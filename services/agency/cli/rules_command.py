@@ -1,6 +1,9 @@
 """`nopluu rules`: an author drafts and signs the secrecy rules, another officer approves, one of them publishes.
 
     nopluu rules draft --version 2 --from 2026-12-01 -o rules.json      # the baseline's rows; edit them
+    nopluu rules export rules.json -o rules.xlsx                        # or edit them in a spreadsheet
+    nopluu rules import rules.xlsx -o rules.json
+    nopluu rules lint rules.json; nopluu rules test rules.json; nopluu rules diff rules.json
     nopluu rules sign rules.json --key author.pem -o author.dsse
     nopluu rules sign author.dsse --key approver.pem -o approver.dsse   # on the approver's own machine
     nopluu rules assemble author.dsse approver.dsse -o rules.dsse
@@ -18,17 +21,16 @@ from typing import Annotated
 import typer
 
 from services.agency import keys, rule_bundles
-from services.agency.cli.context import Json, context_of, terminal_for
-from services.agency.cli.progress import Shown, progress_on
+from services.agency.cli import rules_review_command, rules_sheet_command
+from services.agency.cli.context import Json, terminal_for
+from services.agency.cli.progress import progress_on
+from services.agency.cli.rules_files import Output, gateway_of, tell_faults, write
 from services.agency.cli.terminal import Terminal
-from services.agency.errors import AgencyError, UsageError
-from services.agency.gateway import Gateway
+from services.agency.errors import AgencyError
 from services.agency.rule_bundles import ReadRules
-from services.kernel.refusals.registry import Text
 from services.kernel.signing.keys import thumbprint
 
 rules_app = typer.Typer(no_args_is_help=True, help="Bộ quy tắc bí mật nhà nước / Secrecy rules")
-Output = Annotated[Path, typer.Option("-o", "--output", help="Tệp đích / target file")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +40,8 @@ def register(app: typer.Typer) -> None:
     rules_app.command("assemble")(assemble)
     rules_app.command("publish")(publish)
     rules_app.command("show")(show)
+    rules_sheet_command.register(rules_app)
+    rules_review_command.register(rules_app)
     app.add_typer(rules_app, name="rules")
 
 
@@ -52,7 +56,7 @@ def draft(
 ) -> None:
     """Ghi bộ quy tắc gốc ra tệp để sửa. / Write the baseline rules into a file to edit."""
     terminal = terminal_for(context, json)
-    _write(output, rule_bundles.draft(version, effective_from.date()))
+    write(output, rule_bundles.draft(version, effective_from.date()))
     terminal.data("rules_draft", str(output), file=str(output), version=version)
 
 
@@ -69,9 +73,9 @@ def sign(
     try:
         envelope = rule_bundles.sign(rules, signer)
     except AgencyError as error:
-        _tell_faults(terminal, error)
+        tell_faults(terminal, error)
         raise
-    _write(output, envelope)
+    write(output, envelope)
     keyid = thumbprint(signer.public_key())
     terminal.data("rules_signed", f"{output}  {keyid}", file=str(output), kid=keyid)
 
@@ -84,7 +88,7 @@ def assemble(
 ) -> None:
     """Ghép các chữ ký vào một phong bì. / Join the signatures in one envelope."""
     terminal = terminal_for(context, json)
-    _write(output, rule_bundles.assemble(envelopes))
+    write(output, rule_bundles.assemble(envelopes))
     signers = rule_bundles.read(output).signers
     terminal.data("rules_assembled", f"{output}  {len(signers)}", file=str(output), signers=list(signers))
 
@@ -97,11 +101,11 @@ def publish(
     """Công bố bộ quy tắc lên cổng. / Publish the rules at the gateway."""
     terminal = terminal_for(context, json)
     read = rule_bundles.read(envelope)
-    with progress_on(terminal) as progress, _gateway(context, terminal, progress) as gateway:
+    with progress_on(terminal) as progress, gateway_of(context, terminal, progress) as gateway:
         try:
             gateway.publish_rules(envelope.read_bytes())
         except AgencyError as error:
-            _tell_faults(terminal, error)
+            tell_faults(terminal, error)
             raise
     _tell(terminal, read, "rules_published")
 
@@ -118,7 +122,7 @@ def show(
     if rules is not None:
         read = rule_bundles.read(rules)
     else:
-        with progress_on(terminal) as progress, _gateway(context, terminal, progress) as gateway:
+        with progress_on(terminal) as progress, gateway_of(context, terminal, progress) as gateway:
             read = rule_bundles.read_bytes(gateway.rules(), gateway.origin)
     _tell(terminal, read, "rules")
     for rule in read.bundle.rules:
@@ -143,10 +147,6 @@ def show(
         )
 
 
-def _gateway(context: typer.Context, terminal: Terminal, observer: Shown) -> Gateway:
-    return Gateway(context_of(context).profile(), observer=observer, language=terminal.language)
-
-
 def _tell(terminal: Terminal, read: ReadRules, message_type: str) -> None:
     bundle = read.bundle
     head = terminal.words(
@@ -162,24 +162,3 @@ def _tell(terminal: Terminal, read: ReadRules, message_type: str) -> None:
         sha256=bundle.sha256.hex(),
         signers=list(read.signers),
     )
-
-
-def _tell_faults(terminal: Terminal, error: AgencyError) -> None:
-    for fault in error.faults:
-        terminal.data(
-            "fault",
-            f"{fault.pointer}  {terminal.pick(fault.detail)} [{fault.code}]",
-            pointer=fault.pointer,
-            code=fault.code,
-            detail={"vi": fault.detail.vi, "en": fault.detail.en},
-        )
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UsageError(
-            "not-writable", Text(f"Không ghi được {path}: {reason}", f"Cannot write {path}: {reason}")
-        ) from error

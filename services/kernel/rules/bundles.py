@@ -148,7 +148,13 @@ class _Reader:
             place = f"{pointer}/basis/{at}"
             stated = entry if isinstance(entry, dict) else {}
             text, article = stated.get("text"), stated.get("article")
-            if not isinstance(text, str) or not isinstance(article, str) or not text or stated.keys() - _OF_BASIS:
+            if (
+                not isinstance(text, str)
+                or not isinstance(article, str)
+                or not text.strip()
+                or max(len(text), len(article)) > _LONGEST
+                or stated.keys() - _OF_BASIS
+            ):
                 self._fault(place, "basis-invalid")
                 continue
             since, until = (self._date(stated, name, place) for name in ("from", "until"))
@@ -202,7 +208,7 @@ class _Reader:
 
     def _date(self, members: Mapping[str, object], name: str, pointer: str, *, required: bool = False) -> date | None:
         value = members.get(name)
-        if value is None and not required:
+        if name not in members and not required:
             return None
         day = iso_day(value) if isinstance(value, str) else None
         if day is None:

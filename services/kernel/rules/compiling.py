@@ -9,7 +9,7 @@ Source: DESIGN 9; security notes §6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -89,13 +89,17 @@ class CompiledBundle:
             )
         return verdicts
 
+    def each(self, situation: Situation) -> Iterator[tuple[Rule, bool | None]]:
+        """Every rule and whether it matches; None where it cannot be evaluated."""
+        activation = self._environment.Activation(facts_of(situation))
+        for rule, program in self._programs:
+            yield rule, _matches(program, activation)
+
     def judge_situation(self, situation: Situation) -> Judgement:
         """Every row that matches fires; the strongest effect wins; a row that cannot be evaluated quarantines."""
-        activation = self._environment.Activation(facts_of(situation))
         fired: list[tuple[Effect, str, Text]] = []
         report = False
-        for rule, program in self._programs:
-            matched = _matches(program, activation)
+        for rule, matched in self.each(situation):
             if matched is None:
                 fired.append((Effect.QUARANTINE, rule.id, _UNEVALUATED))
                 report = True

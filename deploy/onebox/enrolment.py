@@ -10,7 +10,9 @@ from datetime import date
 
 from deploy.onebox.clients import Client
 from deploy.onebox.sample import SampleAgency, SampleClient
-from services.kernel.signing.keys import PrivateKey, thumbprint, to_jwk
+from services.agency.key_offers import offer
+from services.kernel.identifiers import parse_agency_code
+from services.kernel.signing.keys import PrivateKey, thumbprint
 
 
 class Enrolment:
@@ -46,8 +48,8 @@ class Enrolment:
                 )
         return agency
 
-    def client(self, sample: SampleClient, *, agency: str, key: PrivateKey) -> str:
-        """The id of the client that has this key."""
+    def client(self, sample: SampleClient, *, agency: str, agency_code: str, key: PrivateKey) -> str:
+        """The id of the client that has this key; it is offered under the agency's code."""
         kid = thumbprint(key.public_key())
         found = next((entry for entry in self._all("clients") if kid in _kids(entry)), None)
         if found is None:
@@ -58,7 +60,7 @@ class Enrolment:
                     "name": sample.name,
                     "scopes": list(sample.scopes),
                     "officer": sample.officer,
-                    "keys": [{"jwk": to_jwk(key.public_key())}],
+                    "keys": [{"proof": offer(key, parse_agency_code(agency_code), self._origin)}],
                 },
             )
         return str(found["id"])

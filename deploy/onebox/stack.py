@@ -246,7 +246,12 @@ class OneBox:
                 agencies[agency.key] = enrolment.agency(agency, custodian=archive)
             for entry in sample.CLIENTS:
                 key = private_key(self._secrets / f"client-{entry.key}.pem")
-                client_id = enrolment.client(entry, agency=agencies[entry.agency], key=key)
+                client_id = enrolment.client(
+                    entry,
+                    agency=agencies[entry.agency],
+                    agency_code=_code_of(entry.agency) or sample.ARCHIVE_CODE,
+                    key=key,
+                )
                 self._write_profile(entry.key, client_id, _code_of(entry.agency))
         version, new = publish_baseline(self.profile("author"), self.profile("approver"))
         self._console.detail(

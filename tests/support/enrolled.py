@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.types import ASGIApp, Scope
 
+from services.agency.key_offers import offer
+from services.kernel.identifiers import ClientId, parse_agency_code
 from services.kernel.signing import Content, sign_request, thumbprint
 from services.kernel.signing.assertions import ASSERTION_TYPE, sign_compact
 from services.kernel.signing.keys import PrivateKey, jws_algorithm
@@ -35,6 +37,12 @@ def p256() -> PrivateKey:
 
 def public_pem(key: PrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def offered(key: PrivateKey, party: str | UUID, issuer: str, **window: str) -> dict[str, str]:
+    """A key as the API takes it: offered under an agency's code, or for a client that there is."""
+    meant = ClientId(party) if isinstance(party, UUID) else parse_agency_code(party)
+    return {"proof": offer(key, meant, issuer), **window}
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""`nopluu keygen` and `nopluu profile …`: what is done once on a machine."""
+"""`nopluu keygen`, `nopluu key-offer` and `nopluu profile …`: what is done once on a machine."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from uuid import UUID
 
 import typer
 
-from services.agency import keys
+from services.agency import key_offers, keys
 from services.agency.cli.context import Json, context_of, terminal_for
+from services.agency.cli.terminal import Terminal
 from services.agency.errors import UsageError
 from services.agency.profile import DEFAULT_NAME, Profile, config_path, read_config
 from services.kernel.refusals.registry import Text
+from services.kernel.signing.keys import thumbprint
 
 profile_app = typer.Typer(no_args_is_help=True, help="Cấu hình kết nối tới cổng / Profiles of gateways")
 
@@ -20,7 +22,24 @@ profile_app = typer.Typer(no_args_is_help=True, help="Cấu hình kết nối t�
 def register(app: typer.Typer) -> None:
     """Add the commands to `nopluu`."""
     app.command("keygen")(keygen)
+    app.command("key-offer")(key_offer)
     app.add_typer(profile_app, name="profile")
+
+
+Issuer = Annotated[
+    str | None,
+    typer.Option("--issuer", help="https://… của dịch vụ auth / origin of auth, to which the key is offered"),
+]
+Agency = Annotated[
+    str | None,
+    typer.Option("--agency", help="Khóa đầu: mã định danh cơ quan / first key: the agency's code"),
+]
+ForClient = Annotated[
+    UUID | None, typer.Option("--client", help="Thay khóa: mã ứng dụng đã có / further key: the client id there is")
+]
+OfferFile = Annotated[
+    Path | None, typer.Option("--offer", help="Ghi bản chào khóa ra tệp / write the offer into a file")
+]
 
 
 def keygen(
@@ -30,10 +49,22 @@ def keygen(
     public: Annotated[
         Path | None, typer.Option("--public", help="Ghi khóa công khai ra tệp / write the public key")
     ] = None,
+    issuer: Issuer = None,
+    agency: Agency = None,
+    client: ForClient = None,
+    offer: OfferFile = None,
     json: Json = False,
 ) -> None:
-    """Tạo cặp khóa; in khóa công khai để gửi quản trị viên. / Make a key pair; prints the public key to register."""
+    """Tạo cặp khóa và, khi có --issuer, bản chào khóa để gửi quản trị viên. Đọc kid cho quản trị viên qua điện thoại.
+
+    Make a key pair and, with --issuer, the offer to send to the registrar. Tell the registrar the kid by telephone.
+    """
     terminal = terminal_for(context, json)
+    party = None
+    if issuer is not None:
+        party = key_offers.party_of(agency, client)
+    elif agency is not None or client is not None or offer is not None:
+        raise _issuer_missing()
     if kind == "ed25519":
         made = keys.generate(path, "ed25519")
     elif kind == "p256":
@@ -48,6 +79,41 @@ def keygen(
         key_file=str(path),
         public_key=made.public_pem,
         kid=made.thumbprint,
+    )
+    if issuer is not None and party is not None:
+        _print_offer(terminal, key_offers.offer(keys.load(path), party, issuer), offer)
+
+
+def key_offer(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Khóa riêng đã có (PEM) / the private key there is")],
+    issuer: Issuer = None,
+    agency: Agency = None,
+    client: ForClient = None,
+    offer: OfferFile = None,
+    json: Json = False,
+) -> None:
+    """Tạo lại bản chào của một khóa đã có (bản chào có hạn 7 ngày). / Offer a key anew; an offer is good for 7 days."""
+    terminal = terminal_for(context, json)
+    if issuer is None:
+        raise _issuer_missing()
+    party, key = key_offers.party_of(agency, client), keys.load(path)
+    kid = thumbprint(key.public_key())
+    terminal.data("key", f"kid: {kid}", key_file=str(path), kid=kid)
+    _print_offer(terminal, key_offers.offer(key, party, issuer), offer)
+
+
+def _print_offer(terminal: Terminal, line: str, path: Path | None) -> None:
+    if path is not None:
+        path.write_text(line + "\n", "ascii")
+    terminal.data("key_offer", line, proof=line, offer_file=None if path is None else str(path))
+
+
+def _issuer_missing() -> UsageError:
+    return UsageError(
+        "key-offer-issuer",
+        Text("Thiếu --issuer: khóa được chào cho ai", "--issuer is missing: to whom the key is offered"),
+        Text("Hỏi quản trị viên địa chỉ của dịch vụ auth", "Ask the registrar for the origin of auth"),
     )
 
 

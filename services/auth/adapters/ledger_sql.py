@@ -320,6 +320,10 @@ class SqlRecords:
             keys[row.client].append(ClientKey(row.kid, row.jwk, row.not_before, row.not_after, row.revoked_at))
         return [(_client(row), tuple(keys[row.id])) for row in rows]
 
+    async def officers_clients(self) -> list[Client]:
+        query = select(t.client).where(t.client.c.officer.is_not(None), t.client.c.disabled_at.is_(None))
+        return [_client(row) for row in await self._connection.execute(query.order_by(t.client.c.id))]
+
     async def key_owner(self, kid: str) -> ClientId | None:
         found = await self._connection.execute(select(t.client_key.c.client).where(t.client_key.c.kid == kid))
         owner = found.scalar_one_or_none()
@@ -346,6 +350,7 @@ class SqlRecords:
                 not_before=key.not_before,
                 not_after=key.not_after,
                 enrolled_at=at,
+                proof=key.proof,
             )
         )
 

@@ -157,6 +157,7 @@ client_key = Table(
     Column("not_after", DateTime(timezone=True)),
     Column("enrolled_at", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("proof", Text),
     Index("client_key_client", "client"),
     CheckConstraint("not_after > not_before"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
@@ -55,6 +55,20 @@ from services.auth.usecases.register_agency import (
 )
 from services.auth.usecases.register_fonds import FondsOffer, register_fonds
 from services.kernel.identifiers import AgencyId, ClientId
+from services.kernel.refusals.enrolment import (
+    KeyProofAlgorithmRefused,
+    KeyProofAudienceMismatch,
+    KeyProofClaimInvalid,
+    KeyProofDerEncoded,
+    KeyProofExpired,
+    KeyProofHeaderRefused,
+    KeyProofInvalid,
+    KeyProofIssuedAhead,
+    KeyProofLifetimeWrong,
+    KeyProofMalformed,
+    KeyProofPartyMismatch,
+    OfficerRolesConflict,
+)
 from services.kernel.refusals.identity import (
     AgencyCodeInvalid,
     AgencyCodeTaken,
@@ -87,6 +101,11 @@ router = APIRouter(tags=["registry"])
 After = Annotated[UUID | None, Query(description="`next` of the page before.")]
 On = Annotated[date | None, Query(description="A day; what held then.", examples=["2025-06-30"])]
 Limit = Annotated[int, Query(ge=1, le=500)]
+_KEY_REFUSALS: Final = (
+    KeyProofMalformed, KeyProofHeaderRefused, ClientKeyUnusable, KeyProofAlgorithmRefused, KeyProofDerEncoded,
+    KeyProofInvalid, KeyProofAudienceMismatch, KeyProofClaimInvalid, KeyProofIssuedAhead, KeyProofExpired,
+    KeyProofLifetimeWrong, KeyProofPartyMismatch, ClientKeyTaken,
+)  # fmt: skip
 Kid = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$", description="RFC 7638 thumbprint of the key.")]
 
 
@@ -274,7 +293,7 @@ async def get_fonds(_: Looking, wiring: Wired, after: After = None, limit: Limit
     response_model=ClientOut,
     summary="Enrol a client",
     responses=refusing(
-        AgencyUnknown, ClientScopesInvalid, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid, ScopeMissing
+        AgencyUnknown, ClientScopesInvalid, OfficerRolesConflict, *_KEY_REFUSALS, ValidityInvalid, ScopeMissing
     ),
 )
 async def post_client(form: ClientIn, caller: Registering, wiring: Wired) -> ClientOut:
@@ -286,7 +305,9 @@ async def post_client(form: ClientIn, caller: Registering, wiring: Wired) -> Cli
         keys=tuple(key.offer() for key in form.keys),
     )
     registrar = Registrar(caller.client)
-    return ClientOut.of(await enrol_client(offer, registrar, ledger=wiring.ledger, world=wiring.world))
+    return ClientOut.of(
+        await enrol_client(offer, registrar, issuer=wiring.issuer, ledger=wiring.ledger, world=wiring.world)
+    )
 
 
 @router.get("/v1/clients", response_model=ClientPage, summary="List clients", responses=refusing(ScopeMissing))
@@ -302,13 +323,14 @@ async def get_clients(_: Looking, wiring: Wired, after: After = None, limit: Lim
     status_code=201,
     response_model=KeyOut,
     summary="Add a key beside the client's others",
-    responses=refusing(ClientUnknown, ClientDisabled, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid, ScopeMissing),
+    responses=refusing(ClientUnknown, ClientDisabled, *_KEY_REFUSALS, ValidityInvalid, ScopeMissing),
 )
 async def post_key(client: UUID, form: KeyIn, caller: Registering, wiring: Wired) -> KeyOut:
     registrar = Registrar(caller.client)
-    return KeyOut.of(
-        await enrol_key(ClientId(client), form.offer(), registrar, ledger=wiring.ledger, world=wiring.world)
+    key = await enrol_key(
+        ClientId(client), form.offer(), registrar, issuer=wiring.issuer, ledger=wiring.ledger, world=wiring.world
     )
+    return KeyOut.of(key)
 
 
 @router.post(

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.auth.domain.agencies import (
     Agency,
@@ -23,6 +23,7 @@ from services.auth.usecases.enrol_client import Enrolled, KeyOffer
 from services.auth.usecases.list_deposit_source import DepositSourceOffer
 from services.auth.usecases.read_registry import History
 from services.kernel.identifiers import AgencyId
+from services.kernel.signing.jws import MAX_TOKEN
 
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -289,24 +290,17 @@ def _succession(entry: Succession) -> SuccessionOut:
 
 
 class KeyIn(_Form):
-    """A public key, as PEM or as JWK: Ed25519 (the default) or P-256. Never send a private key."""
+    """A key as its holder offers it. Compare its thumbprint with the holder through another channel than the mail."""
 
-    pem: Annotated[str, StringConstraints(max_length=2000)] | None = Field(
-        default=None, description="SubjectPublicKeyInfo, `-----BEGIN PUBLIC KEY-----`."
+    proof: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TOKEN)] = Field(
+        description="The line that `nopluu keygen` prints: a compact JWS of typ `nopluu-key-proof+jwt` by the offered "
+        "key itself (Ed25519, the default, or P-256), which stands in its header. FORMATS 9."
     )
-    jwk: dict[str, str | list[str]] | None = None
     not_before: AwareDatetime | None = Field(default=None, description="From now on where absent.")
     not_after: AwareDatetime | None = Field(default=None, description="Exclusive; without end where absent.")
 
-    @model_validator(mode="after")
-    def _one_form(self) -> KeyIn:
-        if (self.pem is None) == (self.jwk is None):
-            raise ValueError("either pem or jwk")
-        return self
-
     def offer(self) -> KeyOffer:
-        material = self.pem.encode("utf-8") if self.pem is not None else dict(self.jwk or {})
-        return KeyOffer(material, self.not_before, self.not_after)
+        return KeyOffer(self.proof, self.not_before, self.not_after)
 
 
 class KeyOut(_Form):

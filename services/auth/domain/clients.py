@@ -5,13 +5,14 @@ Source: DESIGN 6 (roles are scopes; keys rotate with overlap; author and approve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from services.kernel.identifiers import AgencyId, ClientId
+from services.kernel.officers import person
 
 
 class Scope(StrEnum):
@@ -29,18 +30,23 @@ class Scope(StrEnum):
     SERVICE = "service"
 
 
-OFFICERS: Final = frozenset({Scope.RULE_AUTHOR, Scope.RULE_APPROVER, Scope.INCIDENT_OFFICER})
+AUTHOR_AND_APPROVER: Final = frozenset({Scope.RULE_AUTHOR, Scope.RULE_APPROVER})
+OFFICERS: Final = AUTHOR_AND_APPROVER | {Scope.INCIDENT_OFFICER}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientKey:
-    """A public key of a client; `kid` is its RFC 7638 thumbprint. Ends are exclusive."""
+    """A public key of a client; `kid` is its RFC 7638 thumbprint. Ends are exclusive.
+
+    `proof` is the offer that proved possession of its private half; None where the operator vouched for it.
+    """
 
     kid: str
     jwk: Mapping[str, str]
     not_before: datetime
     not_after: datetime | None
     revoked_at: datetime | None = None
+    proof: str | None = None
 
     def is_usable(self, now: datetime) -> bool:
         """Whether a token may be obtained with it now."""
@@ -71,8 +77,25 @@ def scopes_fit(scopes: frozenset[Scope], officer: str | None) -> bool:
 
     Author and approver of rules are two clients; a service is nothing else; an officer's scope names the officer.
     """
-    if not scopes or {Scope.RULE_AUTHOR, Scope.RULE_APPROVER} <= scopes:
+    if not scopes or scopes >= AUTHOR_AND_APPROVER:
         return False
     if Scope.SERVICE in scopes and len(scopes) > 1:
         return False
     return officer is not None or not OFFICERS & scopes
+
+
+def conflicting_role(scopes: frozenset[Scope], officer: str | None, others: Iterable[Client]) -> Client | None:
+    """The client, of those that are not disabled, beside which the same officer may not have one with these scopes.
+
+    Whoever authors rules does not approve them, with whichever client. An officer has one client for incidents at most
+    (and as many keys as machines), so that two clients under one decision are two officers.
+    """
+    if officer is None:
+        return None
+    for other in others:
+        if other.disabled_at is not None or other.officer is None or person(other.officer) != person(officer):
+            continue
+        together = scopes | other.scopes
+        if together >= AUTHOR_AND_APPROVER or Scope.INCIDENT_OFFICER in scopes & other.scopes:
+            return other
+    return None

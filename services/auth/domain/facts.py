@@ -144,7 +144,7 @@ def key_row(client: Client, key: ClientKey) -> Fact:
     }
 
 
-def log_event(kind: str, *, by: ClientId | None, at: datetime, row: Fact, **ids: str) -> bytes:
+def log_event(kind: str, *, by: ClientId | None, at: datetime, row: Fact, **ids: str | None) -> bytes:
     """An event of the log: what was done to which ids by whom, and the digest of the row it set; no name in it."""
     digest = hashlib.sha256(canonical(dict(row))).hexdigest()
     acting = OPERATOR if by is None else str(by)

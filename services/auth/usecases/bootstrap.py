@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.auth.domain.clients import Scope
-from services.auth.usecases.enrol_client import ClientOffer, KeyOffer, enrol_client
+from services.auth.usecases.enrol_client import ClientOffer, VouchedKey, enrol_client
 from services.auth.usecases.ports import Ledger, Registrar, World
 from services.auth.usecases.register_agency import AgencyOffer, CodeOffer, register_agency
 from services.kernel.identifiers import AgencyId, ClientId, parse_agency_code
@@ -94,8 +94,10 @@ async def _client(
         owner = await records.key_owner(kid)
         found = None if owner is None else await records.client(owner)
     if found is None:
-        with_key = ClientOffer(offer.agency, offer.name, offer.scopes, offer.officer, (KeyOffer(pem),))
-        return (await enrol_client(with_key, operator, ledger=ledger, world=world)).client.id, kid
+        with_key = ClientOffer(offer.agency, offer.name, offer.scopes, offer.officer, (VouchedKey(pem),))
+        # No offer is read here: there is no registrar yet who could be deceived, so no issuer that one would name.
+        made = await enrol_client(with_key, operator, issuer="", ledger=ledger, world=world)
+        return made.client.id, kid
     client, keys = found
     if client.agency != offer.agency or client.usable_key(keys, kid, world.now()) is None:
         raise ClientKeyTaken

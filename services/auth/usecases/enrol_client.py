@@ -1,18 +1,20 @@
 """Enrol a client and its keys; end either.
 
 A key is bound to one client for ever: its thumbprint is its name in tokens, signatures and the log, and must never
-come to mean somebody else.
+come to mean somebody else. Whoever offers it proves that it holds the private half (`kernel.signing.key_proofs`), and
+for whom the key is meant; else a registrar could be led to bind one party's key to another.
 
-Source: DESIGN 6 "Enrolment".
+Source: DESIGN 6 "Enrolment", DECISION-0013.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.auth.domain.clients import Client, ClientKey, Scope, scopes_fit
+from services.auth.domain.clients import Client, ClientKey, Scope, conflicting_role, scopes_fit
 from services.auth.domain.facts import (
     client_disabled_fact,
     client_fact,
@@ -23,6 +25,7 @@ from services.auth.domain.facts import (
 )
 from services.auth.usecases.ports import Ledger, Records, Registrar, World
 from services.kernel.identifiers import AgencyId, ClientId
+from services.kernel.refusals.enrolment import KeyProofPartyMismatch, OfficerRolesConflict
 from services.kernel.refusals.identity import (
     AgencyUnknown,
     ClientDisabled,
@@ -33,16 +36,28 @@ from services.kernel.refusals.identity import (
     ClientUnknown,
     ValidityInvalid,
 )
-from services.kernel.signing.keys import KeyUnusable, PublicKey, from_jwk, from_pem, thumbprint, to_jwk
+from services.kernel.signing.key_proofs import Party, read_key_proof
+from services.kernel.signing.keys import KeyUnusable, PublicKey, from_pem, thumbprint, to_jwk
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOffer:
-    """A public key as the registrar gives it: PEM or JWK. `not_before` None means from now on."""
+    """A key as its holder offers it, with proof of possession. `not_before` None means from now on."""
 
-    material: bytes | Mapping[str, object]
+    proof: str
     not_before: datetime | None = None
     not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VouchedKey:
+    """A public key (PEM) without a proof: the operator takes it from the machine on which it was made.
+
+    Only for a client that the operator enrols; there is no registrar yet who could be deceived, and no issuer running
+    that an offer could name.
+    """
+
+    pem: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +68,7 @@ class ClientOffer:
     name: str
     scopes: frozenset[str]
     officer: str | None
-    keys: tuple[KeyOffer, ...] = ()
+    keys: tuple[KeyOffer | VouchedKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +79,62 @@ class Enrolled:
     keys: tuple[ClientKey, ...]
 
 
-async def enrol_client(offer: ClientOffer, registrar: Registrar, *, ledger: Ledger, world: World) -> Enrolled:
-    """Add a client with its first keys. A service's client is enrolled only by the operator (no registrar client).
+async def enrol_client(
+    offer: ClientOffer, registrar: Registrar, *, issuer: str, ledger: Ledger, world: World
+) -> Enrolled:
+    """Add a client with its first keys, each offered under a code of its agency.
+
+    A service's client is enrolled only by the operator (no registrar client), and so is a key without a proof.
 
     Raises:
-        ClientScopesInvalid, AgencyUnknown, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid.
+        ClientScopesInvalid, AgencyUnknown, OfficerRolesConflict, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid.
+        KeyProofPartyMismatch: a key is offered for another agency, or for a client that there is.
+        Refusal: of `refusals.enrolment`; what else is wrong with a proof.
     """
     scopes = _scopes(offer, registrar)
     now = world.now()
     client = Client(ClientId(world.new_id()), offer.agency, offer.name, scopes, offer.officer)
-    keys = tuple(_key(key, now) for key in offer.keys)
+    keys = [_key(key, registrar, issuer, now) for key in offer.keys]
     async with ledger.transaction() as records:
         await records.alone()
-        if await records.agency(client.agency) is None:
+        agency = await records.agency(client.agency)
+        if agency is None:
             raise AgencyUnknown
+        for _, party in keys:
+            if party not in (None, *(code.code for code in agency.codes)):
+                raise KeyProofPartyMismatch
+        if other := conflicting_role(scopes, offer.officer, await records.officers_clients()):
+            raise OfficerRolesConflict(client=str(other.id))
         await records.add_client(client, now)
         fact = client_fact(client)
         await records.publish(fact, now)
         await records.journal(
             log_event("client-enrolled", by=registrar.client, at=now, row=fact, client=str(client.id))
         )
-        for key in keys:
+        for key, _ in keys:
             await _add_key(records, client, key, registrar, now)
-    return Enrolled(client, keys)
+    return Enrolled(client, tuple(key for key, _ in keys))
 
 
 async def enrol_key(
-    client_id: ClientId, offer: KeyOffer, registrar: Registrar, *, ledger: Ledger, world: World
+    client_id: ClientId, offer: KeyOffer, registrar: Registrar, *, issuer: str, ledger: Ledger, world: World
 ) -> ClientKey:
     """Add a key beside those the client has, so that one replaces the other with an overlap.
 
     Raises:
         ClientUnknown, ClientDisabled, ClientKeyUnusable, ClientKeyTaken, ValidityInvalid.
+        KeyProofPartyMismatch: the key is not offered for this very client.
+        Refusal: of `refusals.enrolment`; what else is wrong with the proof.
     """
     now = world.now()
-    key = _key(offer, now)
+    key, party = _key(offer, registrar, issuer, now)
     async with ledger.transaction() as records:
         await records.alone()
         client, _ = await _client(records, client_id)
         if client.disabled_at is not None:
             raise ClientDisabled
+        if party != client_id:
+            raise KeyProofPartyMismatch
         await _add_key(records, client, key, registrar, now)
     return key
 
@@ -162,17 +193,26 @@ def _scopes(offer: ClientOffer, registrar: Registrar) -> frozenset[Scope]:
     return scopes
 
 
-def _key(offer: KeyOffer, now: datetime) -> ClientKey:
-    public = _public(offer.material)
+def _key(
+    offer: KeyOffer | VouchedKey, registrar: Registrar, issuer: str, now: datetime
+) -> tuple[ClientKey, Party | None]:
+    """The key, and for whom it is meant; None where the operator vouches for it."""
+    if isinstance(offer, VouchedKey):
+        if registrar.client is not None:
+            raise ClientKeyUnusable
+        public = _public(offer.pem)
+        return ClientKey(thumbprint(public), to_jwk(public), now, None), None
+    proved = read_key_proof(offer.proof, issuer=issuer, now=now)
     start = offer.not_before or now
     if offer.not_after is not None and offer.not_after <= max(start, now):
         raise ValidityInvalid
-    return ClientKey(thumbprint(public), to_jwk(public), start, offer.not_after)
+    kid = thumbprint(proved.key)
+    return ClientKey(kid, to_jwk(proved.key), start, offer.not_after, proof=offer.proof), proved.party
 
 
-def _public(material: bytes | Mapping[str, object]) -> PublicKey:
+def _public(pem: bytes) -> PublicKey:
     try:
-        return from_pem(material) if isinstance(material, bytes) else from_jwk(material)
+        return from_pem(pem)
     except KeyUnusable as error:
         raise ClientKeyUnusable from error
 
@@ -191,6 +231,7 @@ async def _add_key(records: Records, client: Client, key: ClientKey, registrar: 
             row=key_row(client, key),
             client=str(client.id),
             kid=key.kid,
+            proof_sha256=None if key.proof is None else hashlib.sha256(key.proof.encode("ascii")).hexdigest(),
         )
     )
 

@@ -84,6 +84,9 @@ class Records(Protocol):
 
     async def clients(self, *, after: ClientId | None, limit: int) -> list[tuple[Client, tuple[ClientKey, ...]]]: ...
 
+    async def officers_clients(self) -> list[Client]:
+        """Every client that names an officer and is not disabled."""
+
     async def key_owner(self, kid: str) -> ClientId | None: ...
 
     async def add_client(self, client: Client, at: datetime) -> None: ...

@@ -8,13 +8,13 @@ Source: DESIGN 9, security notes §6.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from services.kernel import dsse
+from services.kernel.officers import person
 from services.kernel.records import OfficerKey
 from services.kernel.refusals.rules import (
     RulesEnvelopeInvalid,
@@ -111,9 +111,5 @@ def _author_and_approver(signers: Sequence[OfficerKey]) -> tuple[OfficerKey, Off
 def _different_people(signers: Sequence[OfficerKey]) -> Iterator[tuple[OfficerKey, OfficerKey]]:
     for author in signers:
         for approver in signers:
-            if author.client != approver.client and _person(author) != _person(approver):
+            if author.client != approver.client and person(author.officer) != person(approver.officer):
                 yield author, approver
-
-
-def _person(signer: OfficerKey) -> str:
-    return " ".join(unicodedata.normalize("NFKC", signer.officer).casefold().split())

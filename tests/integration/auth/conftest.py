@@ -22,11 +22,12 @@ from services.kernel.identifiers import AgencyId
 from services.kernel.signing.keys import PrivateKey
 from services.runtime.database import create_engine
 from services.runtime.metrics import Metrics
-from tests.support.enrolled import Enrolled, ed25519, p256, public_pem
+from tests.support.enrolled import Enrolled, ed25519, offered, p256, public_pem
 from tests.support.postgres import Database
 
 HOST = "auth.example"
 ISSUER = f"https://{HOST}"
+CODE = "000.00.00.H17"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Auth:
             "name": "client",
             "scopes": list(scopes),
             "officer": officer,
-            "keys": [{"pem": public_pem(key)}],
+            "keys": [offered(key, CODE, ISSUER)],
         }
         reply = await self.registrar.ask(self.app, "POST", "/v1/clients", form)
         assert reply.status == 201, reply.body
@@ -91,7 +92,7 @@ async def auth(auth_settings: AuthSettings, database: Database) -> AsyncIterator
     engine = create_engine(auth_settings.database_url(), application_name="test")
     registrar_key, service_key = p256(), ed25519()
     beginning = Beginning(
-        agency_code="000.00.00.H17",
+        agency_code=CODE,
         agency_name="Lưu trữ lịch sử",
         registrar_key=public_pem(registrar_key).encode(),
         registrar_officer="Nguyễn Thị Lan",

@@ -33,10 +33,11 @@ from services.kernel.signing.keys import PrivateKey, thumbprint
 from services.runtime.registry_feed import MAX_AGE, Registry
 from services.runtime.service_client import CallFailed, ServiceClient, trust
 from services.runtime.tokens import PublishedKeys
-from tests.support.enrolled import ed25519, p256, public_pem
+from tests.support.enrolled import ed25519, offered, p256, public_pem
 from tests.support.postgres import Database
 
 REPOSITORY = Path(__file__).parents[3]
+CODE = "000.00.00.H17"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def place(database: Database, development_tls: Certificates, tmp_path: Path) -> 
     made = admin(environment, "keys", "new")
     assert len(str(made["kid"])) == 43
     arguments = (
-        *("bootstrap", "--agency-code", "000.00.00.H17", "--registrar-key", str(tmp_path / "registrar.pem")),
+        *("bootstrap", "--agency-code", CODE, "--registrar-key", str(tmp_path / "registrar.pem")),
         *("--service", f"ingest={tmp_path / 'ingest.pem'}"),
     )
     begun = admin(environment, *arguments)
@@ -173,7 +174,12 @@ def session(place: Place, *, skew: timedelta = timedelta()) -> tuple[Session, Wi
 def enrol(place: Place, key: PrivateKey, *scopes: str, skew: timedelta = timedelta()) -> dict[str, object]:
     """Enrol a client through the agency's own session."""
     speaking, wire = session(place, skew=skew)
-    form = {"agency": str(place.agency), "name": "x", "scopes": list(scopes), "keys": [{"pem": public_pem(key)}]}
+    form = {
+        "agency": str(place.agency),
+        "name": "x",
+        "scopes": list(scopes),
+        "keys": [offered(key, CODE, place.origin)],
+    }
     answer = speaking.request("POST", f"{place.origin}/v1/clients", Body.of(json.dumps(form).encode()))
     wire.close()
     assert answer.status == 201, answer.body

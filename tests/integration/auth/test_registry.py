@@ -18,10 +18,12 @@ from services.auth.usecases.bootstrap import Beginning, bootstrap
 from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.records import RegistryState
 from services.kernel.refusals.identity import ClientKeyTaken
+from services.kernel.signing.assertions import sign_compact
+from services.kernel.signing.key_proofs import TYP
 from services.kernel.signing.keys import to_jwk
-from tests.integration.auth.conftest import HOST, Auth
+from tests.integration.auth.conftest import CODE, HOST, ISSUER, Auth
 from tests.support.asgi import Reply
-from tests.support.enrolled import ed25519, p256, public_pem
+from tests.support.enrolled import ed25519, offered, p256, public_pem
 
 NAME = "Ủy ban nhân dân xã Hòa Vang"
 
@@ -183,9 +185,9 @@ async def test_a_key_replaces_another_with_an_overlap_and_a_window(auth: Auth) -
         (later, {"not_before": (now + timedelta(hours=1)).isoformat()}),
         (next_key, {"not_after": (now + timedelta(hours=1)).isoformat()}),
     ):
-        form = {"jwk": to_jwk(key.public_key()), **window}
+        form = offered(key, client.client_id, ISSUER, **window)
         assert (await post(auth, f"/v1/clients/{client.client_id}/keys", form))["jwk"] == to_jwk(key.public_key())
-    over = {"pem": public_pem(ended), "not_after": (now - timedelta(seconds=1)).isoformat()}
+    over = offered(ended, client.client_id, ISSUER, not_after=(now - timedelta(seconds=1)).isoformat())
     refused = await post(auth, f"/v1/clients/{client.client_id}/keys", over, 422)
     assert refused["code"] == "validity-window-invalid"
     early = auth.client(client.client_id, later)
@@ -197,24 +199,26 @@ async def test_a_key_replaces_another_with_an_overlap_and_a_window(auth: Auth) -
 async def test_a_key_is_enrolled_once_for_ever(auth: Auth) -> None:
     client, other = await auth.enrol("submitter"), await auth.enrol("submitter")
     path = f"/v1/clients/{other.client_id}/keys"
-    assert (await post(auth, path, {"pem": public_pem(client.key)}, 409))["code"] == "client-key-taken"
+    assert (await post(auth, path, offered(client.key, other.client_id, ISSUER), 409))["code"] == "client-key-taken"
     await post(auth, f"/v1/clients/{client.client_id}/keys/{client.kid}/revoke", None, 200)
-    assert (await post(auth, path, {"pem": public_pem(client.key)}, 409))["code"] == "client-key-taken"
+    assert (await post(auth, path, offered(client.key, other.client_id, ISSUER), 409))["code"] == "client-key-taken"
 
 
 async def test_a_key_that_could_not_be_trusted_is_refused(auth: Auth) -> None:
     client = await auth.enrol("submitter")
-    for material in (
-        {"pem": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"},
-        {"jwk": {"kty": "oct", "k": "AAAA"}},
-        {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}},  # a point of small order
-        {"jwk": {**to_jwk(ed25519().public_key()), "d": "AAAA"}},
-        {"jwk": {**to_jwk(p256().public_key()), "use": "enc"}},
-        {"jwk": {**to_jwk(p256().public_key()), "alg": "HS256"}},
-        {"jwk": {**to_jwk(p256().public_key()), "crv": "P-384"}},
+    key = ed25519()
+    claims = {"aud": ISSUER, "client_id": str(client.client_id), "iat": 1, "exp": 2, "jti": "A" * 22}
+    for jwk in (
+        {"kty": "oct", "k": "AAAA"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43},  # a point of small order
+        {**to_jwk(ed25519().public_key()), "d": "AAAA"},
+        {**to_jwk(p256().public_key()), "use": "enc"},
+        {**to_jwk(p256().public_key()), "alg": "HS256"},
+        {**to_jwk(p256().public_key()), "crv": "P-384"},
     ):
-        refused = await post(auth, f"/v1/clients/{client.client_id}/keys", material, 422)
-        assert refused["code"] == "client-key-unusable", material
+        proof = sign_compact({"alg": "EdDSA", "typ": TYP, "jwk": jwk}, claims, key)
+        refused = await post(auth, f"/v1/clients/{client.client_id}/keys", {"proof": proof}, 422)
+        assert refused["code"] == "client-key-unusable", jwk
 
 
 async def test_scopes_that_do_not_go_together_are_refused(auth: Auth) -> None:
@@ -241,7 +245,7 @@ async def test_a_disabled_client_is_out_everywhere_at_once(auth: Auth) -> None:
     assert ended["disabled_at"] is not None
     assert (await client.ask(auth.app, "GET", "/v1/clients")).json()["code"] == "key-revoked"
     assert (await client.obtain(auth.app, HOST)).json()["code"] == "assertion-key-unknown"
-    more = {"pem": public_pem(ed25519())}
+    more = offered(ed25519(), client.client_id, ISSUER)
     refused = await post(auth, f"/v1/clients/{client.client_id}/keys", more, 409)
     assert refused["code"] == "client-disabled"
     assert (await state(auth)).is_revoked(client.kid, ClientId(client.client_id))
@@ -268,7 +272,7 @@ async def test_unknown_ids_are_said_to_be_unknown(auth: Auth) -> None:
     nobody, kid = "01930000-0000-7000-8000-000000000000", "A" * 43
     for path, form, code in (
         (f"/v1/agencies/{nobody}/codes", {"code": "H17.12", "valid_from": "2025-07-01"}, "agency-unknown"),
-        (f"/v1/clients/{nobody}/keys", {"pem": public_pem(p256())}, "client-unknown"),
+        (f"/v1/clients/{nobody}/keys", offered(p256(), UUID(nobody), ISSUER), "client-unknown"),
         (f"/v1/clients/{nobody}/disable", None, "client-unknown"),
         (f"/v1/clients/{auth.begun.registrar}/keys/{kid}/revoke", None, "client-key-unknown"),
         ("/v1/clients", {"agency": nobody, "name": "x", "scopes": ["submitter"]}, "agency-unknown"),
@@ -346,7 +350,7 @@ async def test_a_refused_change_leaves_neither_fact_nor_event(auth: Auth) -> Non
         "agency": str(auth.agency),
         "name": "x",
         "scopes": ["submitter"],
-        "keys": [{"pem": public_pem(key)}, {"pem": public_pem(auth.registrar.key)}],
+        "keys": [offered(key, CODE, ISSUER), offered(auth.registrar.key, CODE, ISSUER)],
     }
     assert (await post(auth, "/v1/clients", form, 409))["code"] == "client-key-taken"
     assert (await facts(auth), events(auth)) == before

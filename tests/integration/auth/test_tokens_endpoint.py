@@ -25,7 +25,7 @@ from services.kernel.signing.assertions import ASSERTION_TYPE, sign_compact
 from services.kernel.signing.keys import sign, to_jwk
 from tests.integration.auth.conftest import HOST, ISSUER, Auth
 from tests.support.asgi import Reply, call, http_scope
-from tests.support.enrolled import FORM, Enrolled, p256
+from tests.support.enrolled import FORM, Enrolled, offered, p256
 
 
 def part(value: object) -> str:
@@ -250,7 +250,7 @@ async def test_a_token_never_outlives_its_key(auth: Auth) -> None:
     client = await auth.enrol("submitter")
     key = p256()
     ends = datetime.now(UTC) + timedelta(seconds=60)
-    material = {"jwk": to_jwk(key.public_key()), "not_after": ends.isoformat()}
+    material = offered(key, client.client_id, ISSUER, not_after=ends.isoformat())
     reply = await auth.registrar.ask(auth.app, "POST", f"/v1/clients/{client.client_id}/keys", material)
     assert reply.status == 201
     granted = (await auth.client(client.client_id, key).obtain(auth.app, HOST)).json()

@@ -32,7 +32,7 @@ from tests.integration.auth.conftest import HOST as AUTH_HOST
 from tests.integration.auth.conftest import ISSUER, Auth, auth, auth_settings
 from tests.integration.catalog.conftest import Catalog
 from tests.support.asgi import Reply, call, http_scope
-from tests.support.enrolled import Enrolled, ed25519, public_pem
+from tests.support.enrolled import Enrolled, ed25519, offered
 from tests.support.shelving import document, manifest, sealed, stub
 
 __all__ = ["auth", "auth_settings"]
@@ -95,7 +95,14 @@ async def register(auth: Auth, path: str, form: dict[str, Any]) -> UUID:
 async def enrol(auth: Auth, agency: UUID, *scopes: str) -> Enrolled:
     """A new client with a token, speaking to catalog."""
     key = ed25519()
-    form = {"agency": str(agency), "name": "client", "scopes": list(scopes), "keys": [{"pem": public_pem(key)}]}
+    history = await auth.registrar.ask(auth.app, "GET", f"/v1/agencies/{agency}/history")
+    code = history.json()["agency"]["codes"][0]["code"]
+    form = {
+        "agency": str(agency),
+        "name": "client",
+        "scopes": list(scopes),
+        "keys": [offered(key, code, ISSUER)],
+    }
     return await known(auth, await register(auth, "/v1/clients", form), key)
 
 

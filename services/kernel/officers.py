@@ -1,0 +1,26 @@
+"""When two spellings of an officer's name are one person. Whoever counts officers counts them by this.
+
+Source: DESIGN 6 ("author and approver are never the same person"), 9.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")  # huyền, sắc, ngã, hỏi, nặng
+
+
+def person(name: str) -> str:
+    """The name without case, runs of blanks and Unicode's several forms; `Hoà` is `Hòa`.
+
+    Diacritics count: An and Ân are two names. Two people of one name must be told apart in the name itself.
+    """
+    return " ".join(_word(word) for word in unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _word(word: str) -> str:
+    """A word with its tone at the end, wherever in the word it was written."""
+    characters = unicodedata.normalize("NFD", word)
+    tones = [character for character in characters if character in _TONES]
+    return "".join([character for character in characters if character not in _TONES] + tones)

@@ -41,7 +41,7 @@ from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
-from services.kernel.sealing.keys import KeyManagement
+from services.kernel.sealing.keys import KeyAccess, KeyManagement
 from services.kernel.secrecy import DeploymentProfile
 from services.runtime import database
 from services.runtime.admin import create_admin
@@ -49,7 +49,7 @@ from services.runtime.discovery import discovery_of
 from services.runtime.guard import Guard
 from services.runtime.jobs import Tasks, Worker
 from services.runtime.kms.cache import CachedKeys
-from services.runtime.kms.keyring import FileKeyring
+from services.runtime.kms.settings import opened_kms
 from services.runtime.logging import configure
 from services.runtime.metrics import Metrics
 from services.runtime.object_store.port import ObjectStore
@@ -73,7 +73,7 @@ class Parts:
 
     engine: AsyncEngine
     store: ObjectStore
-    kms: KeyManagement
+    kms: KeyAccess
     ledger: SqlLedger
     world: SystemWorld
 
@@ -227,9 +227,8 @@ async def _parts(settings: IngestSettings, stack: AsyncExitStack, *, pool_size: 
     engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest", pool_size=pool_size)
     stack.push_async_callback(engine.dispose)
     store = await stack.enter_async_context(S3Store(settings.s3()))
-    if settings.keyring_file is None:
-        raise ValueError("keyring_file is needed: no other KMS is known yet")
-    return Parts.of(engine, store, FileKeyring(settings.keyring_file, environment=settings.environment))
+    kms = await stack.enter_async_context(opened_kms(settings, environment=settings.environment))
+    return Parts.of(engine, store, kms)
 
 
 async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:

@@ -9,15 +9,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field
 
 from services.kernel.layout import MIB
+from services.runtime.kms.settings import KmsSettings
 from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import ServiceSettings
 
 
-class IngestSettings(StoreSettings, ServiceSettings):
-    """See `ServiceSettings` and `StoreSettings`."""
-
-    keyring_file: Path | None = None
-    """The file keyring, in development only."""
+class IngestSettings(KmsSettings, StoreSettings, ServiceSettings):
+    """See `ServiceSettings`, `StoreSettings` and `KmsSettings`."""
 
     grant_key_file: Path
     """Catalog's public key (Ed25519, PEM), which its reading grants are signed with."""

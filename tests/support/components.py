@@ -6,7 +6,7 @@ A fixture that starts a real thing calls `took_part`; one that cannot calls `did
 
 from __future__ import annotations
 
-_EXPECTED = ("PostgreSQL", "SeaweedFS", "MinIO", "the services over HTTPS", "HAProxy")
+_EXPECTED = ("PostgreSQL", "SeaweedFS", "MinIO", "SoftHSM", "OpenBao or Vault", "the services over HTTPS", "HAProxy")
 _used: dict[str, str] = {}
 _missed: dict[str, str] = {}
 

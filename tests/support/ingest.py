@@ -259,4 +259,5 @@ def _settings(database: Database, folder: Path, grant_key: Ed25519PrivateKey) ->
         store_access_key_file=nothing,
         store_secret_key_file=nothing,
         grant_key_file=grant,
+        keyring_file=folder / "keyring.json",
     )

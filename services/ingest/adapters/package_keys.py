@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from services.ingest.usecases.ports import PackageKey
 from services.kernel.identifiers import FondsId
-from services.kernel.sealing.keys import KeyManagement, kek_name
+from services.kernel.sealing.keys import KeyAccess, kek_name
 from services.kernel.secrecy import Level
 
 
 class KmsKeys:
     """See `usecases.ports.Keys`."""
 
-    def __init__(self, kms: KeyManagement) -> None:
+    def __init__(self, kms: KeyAccess) -> None:
         self._kms = kms
 
     async def new_package_key(self, fonds: FondsId, level: Level, year: int) -> tuple[PackageKey, bytes]:

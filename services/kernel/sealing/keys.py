@@ -44,15 +44,61 @@ def unwrap_component_key(package_key: bytes, wrapped: bytes) -> bytes:
     return key
 
 
-class KeyManagement(Protocol):
-    """The KMS: keeps KEKs, and never gives one out."""
+class NewestVersion(Exception):
+    """The version to be destroyed is the one that wraps today: rotate first."""
+
+
+def kek_version(wrapped: bytes) -> int:
+    """The version of its KEK under which a key is wrapped: the first four bytes, whatever the KMS.
+
+    Raises:
+        KeyBroken: too short to say.
+    """
+    if len(wrapped) < 4:
+        raise KeyBroken
+    return int.from_bytes(wrapped[:4])
+
+
+class KeyAccess(Protocol):
+    """What sealing and reading ask of the KMS, which keeps KEKs and never gives one out. Keys are 32 bytes.
+
+    Every call may raise `KmsUnavailable`: away, slow, sealed, or refusing us.
+    """
 
     async def generate(self, kek: str) -> tuple[bytes, bytes]:
-        """A fresh 32-byte key: plain, and wrapped under the newest version of the KEK (made on first use)."""
+        """A fresh key: plain, and wrapped under the newest version of the KEK (made on first use)."""
 
     async def unwrap(self, kek: str, wrapped: bytes) -> bytes:
-        """Raises KeyBroken; KmsUnavailable."""
+        """Raises KeyBroken: altered, of another KEK, or of a version that is not there."""
 
-    async def unwrap_many(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes]: ...
+    async def unwrap_many(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes]:
+        """Raises KeyBroken if any one is."""
 
-    async def healthy(self) -> bool: ...
+    async def healthy(self) -> bool:
+        """Whether keys can be opened now, as far as that can be told without one."""
+
+
+class KeyManagement(KeyAccess, Protocol):
+    """The whole KMS. KEKs have versions that count from 1; the newest wraps.
+
+    A wrapped key begins with the u32be number of the version that wrapped it; the rest is the KMS's own.
+    """
+
+    async def wrap(self, kek: str, key: bytes) -> bytes:
+        """A key that exists already, wrapped under the newest version of the KEK: for moving to another KMS."""
+
+    async def rewrap(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes]:
+        """The same keys under the newest version; they do not leave the KMS where it can do that. Raises KeyBroken."""
+
+    async def newest(self, kek: str) -> int:
+        """The number of the version that wraps; 0 where the KEK was never made."""
+
+    async def rotate(self, kek: str) -> int:
+        """Make a new version, the one that wraps from now on; its number."""
+
+    async def destroy_version(self, kek: str, version: int) -> None:
+        """Destroy a version and every older one: what they wrap is unreadable for ever. Repeatable.
+
+        Raises:
+            NewestVersion
+        """

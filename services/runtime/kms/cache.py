@@ -6,21 +6,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from services.kernel.sealing.keys import KeyManagement
+from services.kernel.sealing.keys import KeyAccess
 
 MOST_SECONDS = 60.0
 MOST_KEYS = 4096
 
 
 class CachedKeys:
-    """See `kernel.sealing.keys.KeyManagement`. What the KMS refused is asked again each time.
+    """See `kernel.sealing.keys.KeyAccess`. What the KMS refused is asked again each time.
 
     A key that is destroyed in the KMS opens here for up to a minute more.
     """
 
     def __init__(
         self,
-        kms: KeyManagement,
+        kms: KeyAccess,
         *,
         seconds: float = MOST_SECONDS,
         keys: int = MOST_KEYS,

@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from services.kernel import strict_json
 from services.kernel.canonical import b64, canonical, unb64
 from services.kernel.refusals.platform import KmsUnavailable
-from services.kernel.sealing.keys import KeyBroken
+from services.kernel.sealing.keys import KeyBroken, NewestVersion
 
 KEY_LENGTH = 32
 WRAPPED_LENGTH = 44
@@ -81,12 +81,15 @@ class FileKeyring:
         Raises:
             KmsUnavailable
         """
+        key = secrets.token_bytes(KEY_LENGTH)
+        return key, await self.wrap(kek, key)
+
+    async def wrap(self, kek: str, key: bytes) -> bytes:
+        """Raises KmsUnavailable."""
         newest = self._current().newest(kek)
         if newest is None:
             newest = await asyncio.to_thread(self._add_version, kek, only_if_none=True)
-        version, wrapping = newest
-        key = secrets.token_bytes(KEY_LENGTH)
-        return key, _wrap(version, wrapping, key)
+        return _wrap(*newest, key)
 
     async def unwrap(self, kek: str, wrapped: bytes) -> bytes:
         """Raises KeyBroken; KmsUnavailable."""
@@ -102,18 +105,19 @@ class FileKeyring:
                 await asyncio.sleep(0)  # a thousand take some milliseconds
         return keys
 
-    async def rewrap(self, kek: str, wrapped: bytes) -> bytes:
-        """The same key under the newest version of its KEK.
-
-        Raises:
-            KeyBroken, KmsUnavailable
-        """
-        ring = self._current()
-        key = self._open(ring, kek, wrapped)
-        newest = ring.newest(kek)
+    async def rewrap(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes]:
+        """Raises KeyBroken if any one is; KmsUnavailable."""
+        newest = self._current().newest(kek)
         if newest is None:
-            raise KeyBroken
-        return _wrap(*newest, key)
+            if wrapped:
+                raise KeyBroken
+            return []
+        return [_wrap(*newest, key) for key in await self.unwrap_many(kek, wrapped)]
+
+    async def newest(self, kek: str) -> int:
+        """Raises KmsUnavailable."""
+        newest = self._current().newest(kek)
+        return 0 if newest is None else newest[0]
 
     async def rotate(self, kek: str) -> int:
         """Make a new version of a KEK, the one that wraps from now on; its number.
@@ -125,10 +129,10 @@ class FileKeyring:
         return version
 
     async def destroy_version(self, kek: str, version: int) -> None:
-        """Make everything that this version wraps unreadable, for ever. Repeatable.
+        """Make everything that this version and older ones wrap unreadable, for ever. Repeatable.
 
         Raises:
-            KmsUnavailable
+            NewestVersion, KmsUnavailable
         """
         await asyncio.to_thread(self._destroy, kek, version)
 
@@ -189,8 +193,12 @@ class FileKeyring:
     def _destroy(self, kek: str, version: int) -> None:
         with self._exclusively() as ring:
             versions = ring.keks.get(kek, {})
-            if versions.get(version) is not None:
-                self._replace({**ring.keks, kek: {**versions, version: None}})
+            newest = ring.newest(kek)
+            if newest is not None and version >= newest[0]:
+                raise NewestVersion
+            kept = {number: None if number <= version else key for number, key in versions.items()}
+            if kept != versions:
+                self._replace({**ring.keks, kek: kept})
 
     @contextmanager
     def _exclusively(self) -> Iterator[_Ring]:

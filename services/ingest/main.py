@@ -110,7 +110,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             vault=parts.vault,
             keys=parts.keys,
             judge=judge,
-            rules=LedgerRuleStore(parts.ledger, parts.world),
+            rules=LedgerRuleStore(parts.ledger, parts.world, directory),
             directory=directory,
             world=parts.world,
             receipts=LogReceipts(parts.engine, parts.store),

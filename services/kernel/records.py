@@ -153,6 +153,11 @@ class RegistryState:
             return None
         return key
 
+    def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
+        """An officer's signing key whose window held at a past moment, though it may have been revoked since."""
+        key = self._officer_keys.get(kid)
+        return key if key is not None and key.is_valid_at(moment) else None
+
     def exists_on(self, agency: AgencyId, day: date) -> bool:
         """Whether the agency had not ended by that day."""
         return agency not in self._ended or day < self._ended[agency]

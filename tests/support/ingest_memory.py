@@ -352,9 +352,20 @@ class MemoryBooks:
     async def wake_completion(self, package: PackageId) -> None:
         self._rows.jobs["complete_package", str(package)] = None
 
-    async def rules_in_force(self, day: date) -> PublishedRules | None:
-        found = [rules for rules in self._rows.rules.values() if rules.effective_from <= day]
+    async def rules_in_force(self, day: date, *, below: int | None = None) -> PublishedRules | None:
+        found = [
+            rules
+            for rules in self._rows.rules.values()
+            if rules.effective_from <= day and (below is None or rules.version < below)
+        ]
         return max(found, key=lambda rules: rules.version, default=None)
+
+    async def rules_to_come(self, day: date) -> list[PublishedRules]:
+        found = [rules for rules in self._rows.rules.values() if rules.effective_from > day]
+        return sorted(found, key=lambda rules: rules.version)
+
+    async def rules_of_version(self, version: int) -> PublishedRules | None:
+        return self._rows.rules.get(version)
 
     async def newest_rules_version(self) -> int:
         return max(self._rows.rules, default=0)
@@ -434,4 +445,7 @@ class OneAgency:
         return (agency,)
 
     def officer_key(self, kid: str) -> OfficerKey | None:
+        return None
+
+    def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
         return None

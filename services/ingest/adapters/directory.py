@@ -31,5 +31,8 @@ class RegistryDirectory:
     def officer_key(self, kid: str) -> OfficerKey | None:
         return self._registry.state.officer_key(kid, self._clock())
 
+    def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
+        return self._registry.state.officer_key_at(kid, moment)
+
     def _today(self) -> date:
         return day_in_vietnam(self._clock())

@@ -504,13 +504,23 @@ class SqlBooks:
     async def wake_completion(self, package: PackageId) -> None:
         await self._tasks.defer(self._connection, "complete_package", package=str(package))
 
-    async def rules_in_force(self, day: date) -> PublishedRules | None:
+    async def rules_in_force(self, day: date, *, below: int | None = None) -> PublishedRules | None:
         columns = t.rule_bundle.c
         query = select(t.rule_bundle).where(columns.effective_from <= day).order_by(columns.version.desc()).limit(1)
+        if below is not None:
+            query = query.where(columns.version < below)
         row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        return PublishedRules(row.version, bytes(row.sha256), bytes(row.envelope), row.effective_from, row.published_at)
+        return None if row is None else _published(row)
+
+    async def rules_to_come(self, day: date) -> list[PublishedRules]:
+        columns = t.rule_bundle.c
+        query = select(t.rule_bundle).where(columns.effective_from > day).order_by(columns.version)
+        return [_published(row) for row in await self._connection.execute(query)]
+
+    async def rules_of_version(self, version: int) -> PublishedRules | None:
+        query = select(t.rule_bundle).where(t.rule_bundle.c.version == version)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _published(row)
 
     async def newest_rules_version(self) -> int:
         await self._connection.execute(_RULES_LOCK)
@@ -589,6 +599,10 @@ async def _in_turns(rows: Iterable[_T]) -> AsyncIterator[_T]:
         yield row
         if number % _TURN == 0:
             await asyncio.sleep(0)
+
+
+def _published(row: Row[Any]) -> PublishedRules:
+    return PublishedRules(row.version, bytes(row.sha256), bytes(row.envelope), row.effective_from, row.published_at)
 
 
 def _package(row: Row[Any]) -> Package:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.ingest.domain.package import Package, StoredPart
 from services.ingest.domain.states import State
 from services.ingest.usecases.declare_package import Declared
-from services.ingest.usecases.ports import Finding, Judged, PackageDescription, PublishedRules, Verdict
+from services.ingest.usecases.ports import Finding, Judged, PackageDescription, PublishedRules, Rules, Verdict
 from services.ingest.usecases.read_package import PackageStatus
+from services.kernel.records import OfficerKey
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, lowercase hex.")]
 Pointer_ = Annotated[str, Field(description="RFC 6901 JSON pointer into the manifest.")]
@@ -228,8 +230,36 @@ class PendingReceipt(Answer):
     state: State
 
 
+class RulesSigner(Answer):
+    """An officer's public key (JWK), by its thumbprint, and the scopes of its owner."""
+
+    kid: str
+    client: UUID
+    scopes: list[str]
+    jwk: dict[str, str]
+
+
+class RulesSigners(Answer):
+    """Who signed the rules in force."""
+
+    version: int
+    sha256: Digest
+    signers: list[RulesSigner]
+
+    @classmethod
+    def of(cls, rules: Rules, signers: Mapping[str, OfficerKey]) -> RulesSigners:
+        return cls(
+            version=rules.version,
+            sha256=rules.sha256.hex(),
+            signers=[
+                RulesSigner(kid=kid, client=key.client, scopes=sorted(key.scopes), jwk=dict(key.jwk))
+                for kid, key in signers.items()
+            ],
+        )
+
+
 class RulesAnswer(Answer):
-    """A bundle of rules that is in force."""
+    """A bundle of rules that was published; in force from its first day on."""
 
     version: int
     sha256: Digest

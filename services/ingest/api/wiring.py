@@ -62,6 +62,7 @@ def submitter(sender: Caller) -> Submitter:
 Wired = Annotated[Wiring, Depends(wiring)]
 Submitting = Annotated[Caller, require("submitter")]
 Approving = Annotated[Caller, require("rule-approver")]
+RuleOfficer = Annotated[Caller, require("rule-author", "rule-approver")]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[

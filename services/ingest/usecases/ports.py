@@ -381,8 +381,13 @@ class Books(Protocol):
     async def keep_nonces(self, today: date) -> None:
         """Make the coming days' partitions of nonces and forget those that can no longer be used."""
 
-    async def rules_in_force(self, day: date) -> PublishedRules | None:
-        """The newest bundle that is effective on `day`."""
+    async def rules_in_force(self, day: date, *, below: int | None = None) -> PublishedRules | None:
+        """The newest bundle that is effective on `day`; with `below`, of those of versions below it."""
+
+    async def rules_to_come(self, day: date) -> list[PublishedRules]:
+        """Bundles that are published and not effective on `day` yet, in the order of their versions."""
+
+    async def rules_of_version(self, version: int) -> PublishedRules | None: ...
 
     async def newest_rules_version(self) -> int:
         """The highest version ever published, 0 before the first. Publishing waits until this block has ended."""
@@ -461,19 +466,29 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The bundle in force: its canonical payload and what it compiles to."""
+    """The bundle in force: its canonical payload, what it compiles to, and the envelope and day of its publication."""
 
     version: int
     sha256: bytes
     payload: bytes
     compiled: CompiledBundle
+    envelope: bytes = b""
+    published_at: datetime | None = None
 
 
 class RuleStore(Protocol):
-    """The rules in force, kept current by every instance."""
+    """The rules in force, kept current by every instance; each bundle's signatures are checked when it is taken up.
 
-    async def current(self) -> Rules:
-        """Raises RulesMissing."""
+    A bundle that is altered, not signed by two officers, older than the one held or not yet in force is passed over,
+    and the last good one stays.
+    """
+
+    async def current(self, *, fresh: bool = False) -> Rules:
+        """At most two seconds old; with `fresh` as of now.
+
+        Raises:
+            RulesMissing: no good bundle is in force.
+        """
 
 
 class IncidentOpener(Protocol):
@@ -502,6 +517,9 @@ class Directory(Protocol):
 
     def officer_key(self, kid: str) -> OfficerKey | None:
         """An officer's key that is neither revoked nor outside its window."""
+
+    def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
+        """An officer's key as of a past moment: what was signed then stands, though the key is revoked since."""
 
 
 class World(Protocol):

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import asyncio
 
-from services.ingest.usecases.ports import Directory, Ledger, PublishedRules, World
+from services.ingest.usecases.ports import Directory, Ledger, PublishedRules, Rules, RuleStore, World
+from services.kernel import dsse
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ClientId
-from services.kernel.refusals.packages import RulesMissing
+from services.kernel.records import OfficerKey
 from services.kernel.rules import compile_bundle
-from services.kernel.rules.publishing import open_bundle, require_in_force, require_newer
+from services.kernel.rules.publishing import open_bundle, require_newer
 
 
 async def publish_rules(
     envelope: bytes, publisher: ClientId, *, ledger: Ledger, directory: Directory, world: World
 ) -> PublishedRules:
-    """Put a bundle in force, at every instance within two seconds; verdicts given before keep theirs.
+    """Publish a bundle: in force from its first day, at every instance within two seconds; verdicts given keep theirs.
 
-    Safe to repeat: the very same version with the same content answers as it stands.
+    Before its first day the last good bundle stays; several may wait for theirs. Safe to repeat: the very same version
+    with the same content answers as it stands.
 
     Raises:
         RulesEnvelopeInvalid, RulesUnsigned, RulesSignatureWrong, RulesSignerUnknown, RulesSingleSigned,
         RulesSameOfficer, RulesSignerScope, BundleInvalid: of the envelope and its rows.
         RulesNotNewer: a version that is not greater than every one before it.
-        RulesNotInForce: before its first day.
 
-    Source: DESIGN 9.
+    Source: DESIGN 9; DECISION-0019.
     """
     opened = await asyncio.to_thread(open_bundle, envelope, directory.officer_key)
     await asyncio.to_thread(compile_bundle, opened.bundle)  # every row must do what its examples say
-    require_in_force(opened.bundle, world.today())
     rules = PublishedRules(
         version=opened.bundle.version,
         sha256=opened.bundle.sha256,
@@ -40,7 +40,7 @@ async def publish_rules(
     async with ledger.transaction() as books:
         newest = await books.newest_rules_version()
         if newest == rules.version:
-            standing = await books.rules_in_force(world.today())
+            standing = await books.rules_of_version(rules.version)
             if standing is not None and (standing.version, standing.sha256) == (rules.version, rules.sha256):
                 return standing
         require_newer(opened.bundle, newest or None)
@@ -62,14 +62,24 @@ async def publish_rules(
     return rules
 
 
-async def rules_in_force(*, ledger: Ledger, world: World) -> PublishedRules:
-    """The signed bundle by which manifests are judged today.
+async def published_rules(*, ledger: Ledger, rules: RuleStore, world: World) -> list[PublishedRules]:
+    """The bundle in force, then those that wait for their first day.
 
     Raises:
-        RulesMissing: none.
+        RulesMissing: none is in force.
     """
+    current = await rules.current(fresh=True)
     async with ledger.transaction() as books:
-        published = await books.rules_in_force(world.today())
-    if published is None:
-        raise RulesMissing
-    return published
+        standing = await books.rules_of_version(current.version)
+        waiting = await books.rules_to_come(world.today())
+    return [entry for entry in (standing, *waiting) if entry is not None]
+
+
+def signers_of(rules: Rules, *, directory: Directory) -> dict[str, OfficerKey]:
+    """The keys that signed the rules, as they were when these were published."""
+    if rules.published_at is None:
+        return {}
+    found = {
+        keyid: directory.officer_key_at(keyid, rules.published_at) for keyid, _ in dsse.parse(rules.envelope).signatures
+    }
+    return {keyid: key for keyid, key in found.items() if key is not None}

@@ -43,10 +43,23 @@ async def test_versions_only_grow_and_a_repeat_answers_as_it_stands(gateway: Ing
     assert await publish(envelope(3, since=date(2021, 1, 1))) == (409, "rules-not-newer")
     assert await publish(envelope(4, single=True)) == (422, "rules-single-signed")
     ahead = gateway.parts.world.today() + timedelta(days=2)
-    assert await publish(envelope(5, since=ahead)) == (422, "rules-not-in-force")
+    assert await publish(envelope(5, since=ahead)) == (201, "")
+    assert await publish(envelope(5, since=ahead)) == (201, "")
+    assert await publish(envelope(6, since=ahead + timedelta(days=9))) == (201, "")
+    assert await publish(envelope(4)) == (409, "rules-not-newer")
+    known = await gateway.get(author, "/v1/rules")
+    assert [(entry["version"], entry["effective_from"]) for entry in known.json()] == [
+        (3, "2020-07-01"),
+        (5, ahead.isoformat()),
+        (6, (ahead + timedelta(days=9)).isoformat()),
+    ]
     current = await gateway.get(gateway.enrol("submitter"), "/v1/rules/current")
     assert current.body == envelope(3)
     submitter = gateway.enrol("submitter")
-    assert (await gateway.post(submitter, "/v1/rules", envelope(6))).status == 403
+    assert (await gateway.post(submitter, "/v1/rules", envelope(7))).status == 403
+    assert (await gateway.get(submitter, "/v1/rules")).status == 403
+    stated = (await gateway.get(submitter, "/v1/rules/current/signers")).json()
+    assert {entry["kid"] for entry in stated["signers"]} == {author.kid, approver.kid}
+    assert stated["sha256"] == current.headers["etag"].strip('"')
     await gateway.registry.poll()
     assert (await gateway.wiring.rules.current()).version in (1, 3)  # what was read less than two seconds ago

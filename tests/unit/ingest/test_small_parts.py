@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from datetime import UTC, date, datetime
 from itertools import pairwise
 from uuid import UUID
 
@@ -13,25 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.receipts import ImmutableTiles, LogReceipts, is_full_tile
-from services.ingest.adapters.rule_store import LedgerRuleStore, RulesBroken
 from services.ingest.api import route_kind
 from services.ingest.api.component_routes import disposition
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.ranges import missing_ranges
 from services.ingest.domain.states import ENDED, Event, State, diagram, transition
 from services.ingest.usecases.kept_refusals import kept, restored
-from services.ingest.usecases.ports import PublishedRules
-from services.kernel import dsse
-from services.kernel.identifiers import AgencyId, ClientId
+from services.kernel.identifiers import AgencyId
 from services.kernel.refusals import Pointer, Text
 from services.kernel.refusals.manifests import ManifestInvalid
-from services.kernel.refusals.packages import AgencyBusy, InstanceBusy, RulesMissing
-from services.kernel.rules import baseline_bundle
-from services.kernel.rules.model import PAYLOAD_TYPE
+from services.kernel.refusals.packages import AgencyBusy, InstanceBusy
 from services.runtime.object_store.memory import MemoryStore
 from services.runtime.signed_requests import RouteKind
-from tests.support.enrolled import ed25519
-from tests.support.ingest_memory import MemoryLedger, MovedWorld
 
 A, B = AgencyId(UUID(int=1)), AgencyId(UUID(int=2))
 
@@ -101,49 +92,6 @@ def test_every_route_is_signed_but_the_log_and_the_pages() -> None:
     assert route_kind("POST", "/v1/packages") is RouteKind.STREAMED
     assert route_kind("GET", "/v1/packages/x") is RouteKind.BUFFERED
     assert route_kind("GET", "/log/checkpoint/x") is RouteKind.BUFFERED
-
-
-def rules(version: int, since: date) -> PublishedRules:
-    payload = baseline_bundle(version, since)
-    envelope = dsse.sign(payload, PAYLOAD_TYPE, [ed25519()])
-    return PublishedRules(version, hashlib.sha256(payload).digest(), envelope, since, datetime.now(UTC))
-
-
-async def test_rules_are_looked_at_again_within_two_seconds_and_when_a_day_begins() -> None:
-    ledger, world, seconds = MemoryLedger(), MovedWorld(datetime(2026, 11, 24, 5, 0, tzinfo=UTC)), [0.0]
-    store = LedgerRuleStore(ledger, world, monotonic=lambda: seconds[0])
-    with pytest.raises(RulesMissing):
-        await store.current()
-
-    async def publish(published: PublishedRules) -> None:
-        async with ledger.transaction() as books:
-            await books.add_rules(published, ClientId(UUID(int=1)))
-
-    await publish(rules(1, date(2020, 7, 1)))
-    first = await store.current()
-    await publish(rules(2, date(2020, 7, 1)))
-    await publish(rules(3, date(2026, 11, 25)))
-    seconds[0] = 1.0
-    assert await store.current() is first
-    seconds[0] = 2.0
-    second = await store.current()
-    assert second.version == 2
-    seconds[0] = 4.0
-    assert (await store.current()).compiled is second.compiled
-    world.at = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # midnight in Vietnam
-    assert (await store.current()).version == 3
-
-
-async def test_rules_that_are_not_what_was_published_judge_nothing() -> None:
-    ledger = MemoryLedger()
-    published = rules(1, date(2020, 7, 1))
-    async with ledger.transaction() as books:
-        await books.add_rules(
-            PublishedRules(1, bytes(32), published.envelope, published.effective_from, published.published_at),
-            ClientId(UUID(int=1)),
-        )
-    with pytest.raises(RulesBroken):
-        await LedgerRuleStore(ledger, MovedWorld()).current()
 
 
 async def test_full_tiles_are_read_once_and_partial_ones_each_time() -> None:

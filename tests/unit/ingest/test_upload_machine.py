@@ -68,7 +68,7 @@ class PlainJudge:
 class OneRules:
     """See `usecases.ports.RuleStore`."""
 
-    async def current(self) -> Rules:
+    async def current(self, *, fresh: bool = False) -> Rules:
         return RULES
 
 

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
-from services.catalog.adapters.ledger_sql import REGISTER, SqlLedger
+from services.catalog.adapters.ledger_sql import REGISTER, RELABEL, SqlLedger
 from services.catalog.adapters.manifests_http import HttpManifests
 from services.catalog.adapters.registry_directory import RegistryDirectory
 from services.catalog.adapters.world import RealWorld
 from services.catalog.api import create_api, route_kind
 from services.catalog.api.wiring import Wiring
 from services.catalog.settings import CatalogSettings
-from services.catalog.usecases.register_package import register_package
+from services.catalog.usecases.register_package import register_package, relabel_package
 from services.kernel.signing.keys import private_from_pem
 from services.runtime import database, nonces
 from services.runtime.admin import create_admin
@@ -105,12 +105,16 @@ async def work(settings: CatalogSettings, engine: AsyncEngine, calls: ServiceCli
     async def register(message: str) -> None:
         await register_package(UUID(message), ledger=ledger, manifests=manifests, world=world)
 
+    async def relabel(message: str) -> None:
+        await relabel_package(UUID(message), ledger=ledger, manifests=manifests, world=world)
+
     async def keep_nonces() -> None:
         async with database.transaction(engine) as connection:
             await nonces.keep_partitions(connection, datetime.now(UTC).date())
 
     worker = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=2)
     worker.register(REGISTER, register, retries=REGISTER_RETRIES)
+    worker.register(RELABEL, relabel, retries=REGISTER_RETRIES)
     worker.periodic("keep_nonces", "17 * * * *", keep_nonces)
     admin = create_admin({"database": lambda: database.ready(engine)}, metrics=metrics)
     await _first(worker.run(stop), serve_admin(admin, settings.admin_listen, stop), stop)

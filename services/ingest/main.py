@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
+from services.ingest.adapters.classifications_sql import SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.judging import ManifestJudge
@@ -33,6 +34,7 @@ from services.ingest.api.wiring import Wiring
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
+from services.ingest.usecases.classify_record import declassify_due
 from services.ingest.usecases.complete_package import CATALOG, complete_package
 from services.ingest.usecases.declare_later import Declarations, forget_declarations
 from services.ingest.usecases.deliver_message import deliver_message
@@ -75,11 +77,14 @@ class Parts:
     store: ObjectStore
     kms: KeyAccess
     ledger: SqlLedger
+    classifications: SqlClassificationLedger
     world: SystemWorld
 
     @classmethod
     def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
-        return cls(engine, store, CachedKeys(kms), SqlLedger(engine, Tasks(QUEUE, first=_FIRST)), SystemWorld())
+        tasks = Tasks(QUEUE, first=_FIRST)
+        ledger, classifications = SqlLedger(engine, tasks), SqlClassificationLedger(engine, tasks)
+        return cls(engine, store, CachedKeys(kms), ledger, classifications, SystemWorld())
 
     @property
     def vault(self) -> S3Vault:
@@ -122,6 +127,9 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             ),
             grant_key=settings.grant_key(),
             max_open=settings.agency_open_packages,
+            classifications=parts.classifications,
+            bodies=directory,
+            deployment=DeploymentProfile(settings.secrecy_profile),
         )
     finally:
         await declarations.close()
@@ -139,7 +147,7 @@ def public_app(
     return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
 
 
-def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier) -> None:
+def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployment: DeploymentProfile) -> None:
     """Every task of ingest, with its retries."""
     plans = PlanSource()
 
@@ -170,11 +178,16 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier) -> None:
     async def nonces() -> None:
         await keep_nonces(ledger=parts.ledger, world=parts.world)
 
+    async def declassify() -> None:
+        while await declassify_due(ledger=parts.classifications, world=parts.world, deployment=deployment):
+            pass
+
     worker.register("complete_package", complete, retries=COMPLETE_RETRIES)
     worker.register("deliver_message", deliver, retries=DELIVER_RETRIES)
     worker.periodic("reap_attempts", "*/5 * * * *", reap)
     worker.periodic("expire_packages", "17 * * * *", expire)
     worker.periodic("forget_declarations", "43 * * * *", forget)
+    worker.periodic("declassify_due", "*/10 * * * *", declassify)
     worker.periodic("keep_nonces", "29 * * * *", nonces)
 
 
@@ -203,7 +216,8 @@ async def work(stop: asyncio.Event) -> None:
         client = ServiceClient.from_settings(settings)
         stack.push_async_callback(client.close)
         worker = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=settings.worker_concurrency)
-        register_jobs(worker, parts, SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"}))
+        courier = SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"})
+        register_jobs(worker, parts, courier, DeploymentProfile(settings.secrecy_profile))
         admin = create_admin(parts.checks, metrics=metrics)
         listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
         working = asyncio.create_task(worker.run(stop), name="worker")

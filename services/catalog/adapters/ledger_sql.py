@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from itertools import islice
@@ -25,6 +25,8 @@ from services.catalog.adapters.shelves_sql import SqlShelves
 from services.catalog.adapters.tsearch import tsvector
 from services.catalog.domain.description import Deposit, Description, DocumentEntry
 from services.catalog.domain.labels import Reader
+from services.kernel.classification import message as classification_message
+from services.kernel.classification.message import DOSSIER, ClassificationChanged
 from services.kernel.identifiers import ComponentId, FondsId, PackageId
 from services.kernel.secrecy import Level
 from services.runtime import journal
@@ -34,7 +36,10 @@ from services.runtime.jobs import Tasks
 _Entry = TypeVar("_Entry")
 
 REGISTER: Final = "register_package"
-"""The task that works on a kept message."""
+RELABEL: Final = "relabel_package"
+"""The tasks that work on a kept message."""
+
+_TASKS: Final = {"package_sealed": REGISTER, classification_message.TYPE: RELABEL}
 
 _BATCH: Final = 10_000  # rows a statement
 _EPOCH: Final = date(1970, 1, 1)
@@ -138,7 +143,7 @@ class SqlCounter:
             t.received_message.c.id
         )  # an INSERT's rowcount says nothing
         if (await self._connection.execute(taken)).one_or_none() is not None:
-            await self._tasks.defer(self._connection, REGISTER, message=str(message))
+            await self._tasks.defer(self._connection, _TASKS[kind], message=str(message))
 
     async def journal(self, event: bytes) -> UUID:
         return await journal.append(self._connection, event)
@@ -164,10 +169,10 @@ class SqlDesk:
 
     async def wake_open_messages(self) -> int:
         columns = t.received_message.c
-        query = select(columns.id).where(columns.done_at.is_(None)).order_by(columns.received_at)
-        waiting = list((await self._connection.execute(query)).scalars())
+        query = select(columns.id, columns.kind).where(columns.done_at.is_(None)).order_by(columns.received_at)
+        waiting = (await self._connection.execute(query)).all()
         for message in waiting:
-            await self._tasks.defer(self._connection, REGISTER, message=str(message))
+            await self._tasks.defer(self._connection, _TASKS[message.kind], message=str(message.id))
         return len(waiting)
 
     async def alone_with(self, chain: PackageId) -> None:
@@ -270,6 +275,93 @@ class SqlDesk:
             )
         )
 
+    async def take_labels(self, message: ClassificationChanged, body: bytes, at: datetime) -> None:
+        await self.alone_with(message.chain)
+        received = upsert(t.received_message).values(
+            id=message.id, kind=classification_message.TYPE, body=body, received_at=at
+        )
+        taken = received.on_conflict_do_nothing().returning(t.received_message.c.id)
+        if (await self._connection.execute(taken)).one_or_none() is None:
+            return
+        values = {
+            "chain": message.chain,
+            "revision": message.revision,
+            "labels": classification_message.labels_json(message.labels),
+            "received_at": at,
+        }
+        newer = upsert(t.classification).values(package=message.package, **values)
+        newer = newer.on_conflict_do_update(
+            index_elements=("package",), set_=values, where=t.classification.c.revision < message.revision
+        )
+        stored = (await self._connection.execute(newer.returning(t.classification.c.package))).one_or_none()
+        if stored is not None:
+            for document, level in message.labels.items():
+                await self._raise(message.package, document, level)
+        await self._tasks.defer(self._connection, RELABEL, message=str(message.id))
+
+    async def _raise(self, package: PackageId, document: int, level: Level) -> None:
+        """Never lowers: what a lower label lets show is described first."""
+        given = {"label": int(level)}
+        if document == DOSSIER:
+            own = t.dossier.c
+            await self._connection.execute(
+                update(t.dossier).where(own.package == package, own.label < int(level)).values(given)
+            )
+            return
+        rows = t.document.c
+        raised = update(t.document).where(rows.package == package, rows.position == document, rows.label < int(level))
+        for id_ in (await self._connection.execute(raised.values(given).returning(rows.id))).scalars().all():
+            parts, words = t.component.c, t.document_words.c
+            await self._connection.execute(
+                update(t.component).where(parts.package == package, parts.document == id_).values(given)
+            )
+            await self._connection.execute(update(t.document_words).where(words.document == id_).values(given))
+
+    async def labels(self, package: PackageId) -> Mapping[int, Level]:
+        query = select(t.classification.c.labels).where(t.classification.c.package == package)
+        found = (await self._connection.execute(query)).scalar_one_or_none()
+        return {} if found is None else classification_message.labels_from_json(found)
+
+    async def relabel(self, description: Description, documents: Sequence[int]) -> None:
+        deposit, dossier = description.deposit, description.dossier
+        await self._connection.execute(
+            update(t.dossier)
+            .where(t.dossier.c.package == deposit.package)
+            .values(
+                label=int(dossier.label),
+                dossier_code=dossier.dossier_code,
+                title=dossier.title,
+                starts_on=dossier.starts_on,
+                ends_on=dossier.ends_on,
+                metadata=dict(dossier.metadata),
+            )
+        )
+        entries = [description.documents[document] for document in documents if document != DOSSIER]
+        for entry in entries:
+            columns = _document_columns([entry])
+            values = {name: column[0] for name, column in columns.items() if name not in ("id", "metadata", "secrecy")}
+            values["metadata"] = dict(entry.metadata)
+            await self._connection.execute(update(t.document).where(t.document.c.id == entry.id).values(values))
+            parts = t.component.c
+            await self._connection.execute(
+                update(t.component)
+                .where(parts.package == deposit.package, parts.document == entry.id)
+                .values(label=int(entry.label))
+            )
+        # A dossier lends its documents its words, or does so no more.
+        await self._find_anew(description, description.documents if DOSSIER in documents else entries)
+
+    async def _find_anew(self, description: Description, entries: Sequence[DocumentEntry]) -> None:
+        package = description.deposit.package
+        current = select(t.package.c.id).where(t.package.c.id == package, t.package.c.current)
+        if (await self._connection.execute(current)).one_or_none() is None:
+            return
+        for batch in _batches(entries):
+            ids = [entry.id for entry in batch]
+            await self._connection.execute(delete(t.document_words).where(t.document_words.c.document.in_(ids)))
+            words = await asyncio.to_thread(_word_columns, batch)
+            await self._connection.execute(_WORDS, words | {"package": package, "fonds": description.deposit.fonds})
+
     async def clear(self, package: PackageId) -> None:
         for table, column in (
             (t.document_words, t.document_words.c.package),
@@ -310,6 +402,7 @@ class SqlDesk:
             levels={int(position): Level(level) for position, level in row.levels.items()},
             components=tuple(ComponentId(found) for found in (await self._connection.execute(components)).scalars()),
             sealed_at=row.sealed_at,
+            classified=await self.labels(package),
         )
 
 

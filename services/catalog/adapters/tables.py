@@ -53,6 +53,17 @@ session = Table(
     Index("session_expiry", "expires_at"),
 )
 
+classification = Table(
+    "classification",
+    metadata,
+    Column("package", Uuid, primary_key=True),
+    Column("chain", Uuid, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("labels", JSONB, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+)
+"""The labels that ingest's steps gave the records of a package; they stand before what its seal says."""
+
 received_message = Table(
     "received_message",
     metadata,

@@ -13,7 +13,7 @@ Source: DESIGN 9 ("A dossier's label covers its own metadata"), 10, promise 2; F
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID, uuid5
@@ -21,6 +21,7 @@ from uuid import UUID, uuid5
 from services.catalog.domain.words import Entry, Passage, index
 from services.kernel import strict_json
 from services.kernel.canonical import parse_rfc3339
+from services.kernel.classification.message import DOSSIER
 from services.kernel.identifiers import ComponentId, DocumentId, FondsId, PackageId
 from services.kernel.manifest import Manifest, ManifestComponent, ManifestDocument
 from services.kernel.messages import MAX_MESSAGE, PackageSealed
@@ -110,6 +111,7 @@ class Deposit:
     levels: Mapping[int, Level]
     components: tuple[ComponentId, ...]
     sealed_at: datetime
+    classified: Mapping[int, Level] = field(default_factory=dict)  # labels of later steps, before what the seal says
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,9 @@ def _held(deposit: Deposit, manifest: Manifest) -> Iterator[tuple[int, ManifestC
 
 
 def _label(deposit: Deposit, at: int, document: ManifestDocument) -> Level:
-    """The level that ingest's verdict found; a stub is never below what it says itself."""
+    """What the last step says; else the level that ingest's verdict found, and a stub never less than it says itself."""
+    if at in deposit.classified:
+        return deposit.classified[at]
     found = deposit.levels.get(at, Level.NONE)
     return max(found, _stated(document.secrecy)) if document.secrecy.stub else found
 
@@ -246,8 +250,12 @@ def _stated(secrecy: Secrecy) -> Level:
 
 def _dossier(deposit: Deposit, manifest: Manifest, fields: Profile) -> DossierEntry:
     secrecy = manifest.dossier_secrecy
-    label = Level.NONE
-    if secrecy is not None and secrecy.protected_on(day_in_vietnam(deposit.sealed_at)):
+    label = deposit.classified.get(DOSSIER, Level.NONE)
+    if (
+        DOSSIER not in deposit.classified
+        and secrecy is not None
+        and secrecy.protected_on(day_in_vietnam(deposit.sealed_at))
+    ):
         label = _stated(secrecy)
     part, metadata = fields.dossier, manifest.dossier
     if label is not Level.NONE:
@@ -275,7 +283,7 @@ def _document(
     fonds_code: str,
     part: Part,
 ) -> DocumentEntry:
-    hidden = label is not Level.NONE or document.secrecy.stub
+    hidden = label is not Level.NONE or document.secrecy.stub  # of a stub there is nothing else
     metadata = _of_stub(document.metadata, part) if hidden else document.metadata
     issued_on = _day(part, metadata, "issued_on") or document.secrecy.issued_on
     # A row may not be found by what it does not show: a dossier above the document lends it no words.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from uuid import UUID
 from services.catalog.domain.description import Deposit, Description
 from services.catalog.domain.labels import Reader
 from services.catalog.domain.query import Query
+from services.kernel.classification.message import ClassificationChanged
 from services.kernel.identifiers import AgencyId, ComponentId, DocumentId, FondsId, PackageId
 from services.kernel.secrecy import Level
 
@@ -183,6 +184,18 @@ class Desk(Protocol):
 
     async def shelve(self, description: Description, at: datetime) -> None:
         """Insert a package's rows. The newest version of its chain becomes the current one, and the one that is found."""
+
+    async def take_labels(self, message: ClassificationChanged, body: bytes, at: datetime) -> None:
+        """Keep the message and have it worked on; rows whose label rises by it have the new one at once.
+
+        Nothing where the message, or a later one of the package, is known. Waits for others that work on the chain.
+        """
+
+    async def labels(self, package: PackageId) -> Mapping[int, Level]:
+        """The labels of the last message about the package's classifications; none where there was none."""
+
+    async def relabel(self, description: Description, documents: Sequence[int]) -> None:
+        """Describe these documents and the dossier of a registered package anew, with their labels; holds stay."""
 
     async def clear(self, package: PackageId) -> None:
         """Remove a package's rows, to be shelved again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.catalog.usecases.ports import Ledger, World
+from services.kernel.classification.message import ClassificationChanged
 from services.kernel.messages import MessageInvalid, PackageSealed
 from services.kernel.refusals.catalog import MessageMalformed
 
@@ -12,13 +13,27 @@ from services.kernel.refusals.catalog import MessageMalformed
 async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
     """Keep the message and defer its work in one transaction; its id. Repeating a message has no second effect.
 
+    Where a label rises, rows are hidden in that same transaction: once it is acknowledged, nobody below reads them.
+
     Raises:
         MessageMalformed: of no form that catalog takes.
     """
     try:
-        message = PackageSealed.parse(body)
+        message = _parsed(body)
     except MessageInvalid as error:
         raise MessageMalformed from error
+    if isinstance(message, ClassificationChanged):
+        async with ledger.keeping() as desk:
+            await desk.take_labels(message, body, world.now())
+        return message.id
     async with ledger.counter() as counter:
         await counter.receive(message.id, "package_sealed", body, world.now())
     return message.id
+
+
+def _parsed(body: bytes) -> PackageSealed | ClassificationChanged:
+    """Raises MessageInvalid."""
+    try:
+        return PackageSealed.parse(body)
+    except MessageInvalid:
+        return ClassificationChanged.parse(body)

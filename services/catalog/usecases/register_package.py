@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 from services.catalog.domain.description import Deposit, Description, deposit_of, describe
 from services.catalog.usecases.ports import Ledger, Manifests, World
 from services.kernel import manifest as manifests_of_agencies
+from services.kernel.classification.message import ClassificationChanged
 from services.kernel.messages import PackageSealed
 
 
@@ -26,11 +28,42 @@ async def register_package(message: UUID, *, ledger: Ledger, manifests: Manifest
     if body is None:
         return
     deposit = await asyncio.to_thread(lambda: deposit_of(PackageSealed.parse(body)))
-    description = await _described(deposit, manifests)
+    while True:
+        async with ledger.keeping() as desk:
+            labels = await desk.labels(deposit.package)
+        described = replace(deposit, classified=labels)
+        description = await _described(described, manifests)
+        async with ledger.keeping() as desk:
+            await desk.alone_with(deposit.chain)
+            if await desk.labels(deposit.package) != labels:
+                continue  # a step arrived meanwhile: nothing may be shelved under a label of before
+            if not await desk.has_package(deposit.package):
+                await desk.shelve(description, world.now())
+            await desk.close_message(message, world.now())
+        return
+
+
+async def relabel_package(message: UUID, *, ledger: Ledger, manifests: Manifests, world: World) -> None:
+    """Give the records of a kept message their labels, with the words that these let show.
+
+    A package that is not registered yet gets them when it is. Safe to repeat, and in any order: what counts is the
+    last message, whichever is worked on.
+
+    Raises:
+        ManifestAway: to be tried again.
+    """
     async with ledger.keeping() as desk:
-        await desk.alone_with(deposit.chain)
-        if not await desk.has_package(deposit.package):
-            await desk.shelve(description, world.now())
+        body = await desk.open_message(message)
+        if body is None:
+            return
+        package = ClassificationChanged.parse(body).package
+        deposit = await desk.deposit(package)
+    description = None if deposit is None else await _described(deposit, manifests)
+    async with ledger.keeping() as desk:
+        if deposit is not None and description is not None:
+            await desk.alone_with(deposit.chain)
+            if await desk.labels(package) == deposit.classified:
+                await desk.relabel(description, sorted(deposit.classified))
         await desk.close_message(message, world.now())
 
 

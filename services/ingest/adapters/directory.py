@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
+from services.kernel.classification import Successions
 from services.kernel.identifiers import AgencyId, FondsId
 from services.kernel.records import OfficerKey
 from services.kernel.vietnam import day_in_vietnam
@@ -12,7 +13,7 @@ from services.runtime.registry_feed import Registry
 
 
 class RegistryDirectory:
-    """See `usecases.ports.Directory`. Every question raises RegistryStale while the copy is too old."""
+    """See `usecases.ports.Directory` and `usecases.classification_ports.Bodies`. Every question raises RegistryStale while the copy is too old."""
 
     def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
@@ -33,6 +34,13 @@ class RegistryDirectory:
 
     def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
         return self._registry.state.officer_key_at(kid, moment)
+
+    def body_of(self, fonds: FondsId) -> AgencyId | None:
+        found = self._registry.state.fonds(fonds)
+        return None if found is None else found.agency
+
+    def successions(self) -> Successions:
+        return self._registry.state
 
     def _today(self) -> date:
         return day_in_vietnam(self._clock())

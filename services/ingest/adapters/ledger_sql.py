@@ -323,7 +323,8 @@ class SqlBooks:
             return None
         query = select(t.package_key).where(t.package_key.c.package == row.origin, t.package_key.c.level == row.level)
         key = (await self._connection.execute(query)).one()
-        return ComponentPlace(_component(row), origin, _package_key(key), held=row.held, erased=row.wrapped_key is None)
+        held = row.held or (await self._connection.execute(_RAISING, {"component": component})).scalar_one()
+        return ComponentPlace(_component(row), origin, _package_key(key), held=held, erased=row.wrapped_key is None)
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None:
         query = select(t.part).where(t.part.c.package == package, t.part.c.number == number)
@@ -573,6 +574,12 @@ _LEVELS = tuple(Level)
 _PLANNED_KEYS = text(
     "SELECT plan_position, key_id, wrapped_key, level, size, sha256 FROM ingest.component"
     " WHERE package = :package AND plan_position BETWEEN :first AND :last ORDER BY plan_position"
+)
+# Its level was raised and catalog has not confirmed it, or gave grants until just before it did.
+_RAISING = text(
+    "SELECT EXISTS (SELECT FROM ingest.component k JOIN ingest.classification c"
+    " ON c.package = k.package AND c.document = k.document JOIN ingest.outbox o ON o.id = c.raised_by"
+    " WHERE k.id = :component AND (o.delivered_at IS NULL OR o.delivered_at > now() - interval '60 seconds'))"
 )
 _RULES_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('ingest.rule_bundle'))")
 

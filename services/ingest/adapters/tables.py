@@ -210,3 +210,68 @@ rebuild = Table(
     CheckConstraint("single", name="rebuild_single"),
 )
 """At most one row: this database was restored from the store, or is being restored."""
+
+classification_step = Table(
+    "classification_step",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("package", Uuid, ForeignKey("ingest.package.id"), nullable=False),
+    Column("document", Integer, nullable=False),  # -1: the dossier's own label
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("level_before", SmallInteger, nullable=False),
+    Column("level_after", SmallInteger, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("effective_on", Date, nullable=False),
+    Column("level", SmallInteger),
+    Column("until", Date),
+    Column("annuls", Uuid),
+    Column("list_item", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("authority_agency", Uuid),
+    Column("relation", Text),
+    Column("proof", Text, nullable=False),
+    Column("remarks", JSONB, nullable=False),
+    Column("notify_by", Date),
+    Column("agency", Uuid, nullable=False),
+    Column("client", Uuid),  # null: the automatic step
+    Column("officer", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Index("classification_step_number", "package", "document", "number", unique=True),
+    Index("classification_step_recorded", "recorded_at"),
+)
+"""Insert-only: the role has no right to change or remove a row, and a trigger refuses it to everybody."""
+
+classification = Table(
+    "classification",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("document", Integer, primary_key=True),
+    Column("sealed_as", SmallInteger, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("due_on", Date),
+    Column("raised_by", Uuid),
+    Index("classification_due", "due_on", postgresql_where=text("due_on IS NOT NULL")),
+)
+"""What the steps add up to: the label that catalog was told, and the next day on which dates change it."""
+
+classification_told = Table(
+    "classification_told",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+"""Packages whose manifest was read for what is classified in it, and how often catalog was told of a change since."""
+
+classification_notice = Table(
+    "classification_notice",
+    metadata,
+    Column("step", Uuid, ForeignKey("ingest.classification_step.id"), primary_key=True),
+    Column("notified_on", Date, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+)
+"""Insert-only: that whoever has the record was told of a step."""

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.ingest.api import (
+    classification_routes,
     component_routes,
     log_routes,
     package_routes,
@@ -55,6 +56,7 @@ def create_api() -> FastAPI:
             part_routes.router,
             component_routes.router,
             rule_routes.router,
+            classification_routes.router,
             service_routes.router,
             log_routes.router,
             discovery_router(),

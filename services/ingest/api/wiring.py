@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import Depends, Request
 
 from services.ingest.domain.in_flight import InFlight
+from services.ingest.usecases.classification_ports import Bodies, ClassificationLedger
 from services.ingest.usecases.declare_later import Declarations
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
@@ -23,6 +24,7 @@ from services.ingest.usecases.ports import (
     Vault,
     World,
 )
+from services.kernel.secrecy import DeploymentProfile
 from services.runtime.callers import Caller, require
 
 
@@ -44,6 +46,9 @@ class Wiring:
     in_flight: InFlight
     grant_key: Ed25519PublicKey
     max_open: int
+    classifications: ClassificationLedger
+    bodies: Bodies
+    deployment: DeploymentProfile
 
 
 async def wiring(request: Request) -> Wiring:
@@ -63,6 +68,8 @@ Wired = Annotated[Wiring, Depends(wiring)]
 Submitting = Annotated[Caller, require("submitter")]
 Approving = Annotated[Caller, require("rule-approver")]
 RuleOfficer = Annotated[Caller, require("rule-author", "rule-approver")]
+Classifying = Annotated[Caller, require("archivist", "incident-officer")]
+FollowingClassification = Annotated[Caller, require("archivist", "incident-officer", "supervisor", "auditor")]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[

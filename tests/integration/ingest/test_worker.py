@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.main import QUEUE, register_jobs
 from services.kernel.messages import PackageSealed
+from services.kernel.secrecy import DeploymentProfile
 from services.runtime.jobs import Worker
 from services.runtime.metrics import Metrics
 from services.runtime.service_client import Answer, CallFailed
@@ -49,7 +50,7 @@ async def test_the_worker_seals_and_tells_catalog_until_it_has_heard(gateway: In
     catalog, stop = Catalog(), asyncio.Event()
     worker = Worker(database.url_for("nopluu_ingest"), QUEUE, metrics=Metrics("ingest-worker"))
     courier = SignedCourier(catalog, {"catalog": "https://catalog.example/v1/messages"})  # type: ignore[arg-type]  # the part of a client that is used
-    register_jobs(worker, gateway.parts, courier)
+    register_jobs(worker, gateway.parts, courier, DeploymentProfile.OPEN)
     working = asyncio.create_task(worker.run(stop))
     try:
         until = time.monotonic() + 30

@@ -1,0 +1,226 @@
+"""Promise: a decision on a classification changes the label, the log and the message together, and nothing undoes it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from services.ingest.usecases.classify_record import declassify_due
+from services.kernel.canonical import canonical
+from services.kernel.classification.message import DOSSIER, ClassificationChanged
+from services.kernel.secrecy import DeploymentProfile, Level
+from services.runtime.database import transaction
+from tests.support.asgi import Reply
+from tests.support.enrolled import Enrolled
+from tests.support.ingest import Ingest
+from tests.support.ingest_manifests import Dossier
+from tests.support.postgres import Database
+
+OPEN = DeploymentProfile.OPEN
+
+
+class Stubs(Dossier):
+    """Documents of which the first is in the open and the others are stubs; `stated` is the secrecy of each."""
+
+    stated: tuple[dict[str, object], ...] = ()
+
+    @property
+    def manifest(self) -> bytes:
+        value = json.loads(super().manifest)
+        for at, secrecy in enumerate(self.stated, 1):
+            value["documents"].append(
+                {"ordinal": at + 1, "metadata": {"issued_on": "03/01/2008"}, "secrecy": secrecy, "components": []}
+            )
+        return canonical(value)
+
+
+def stubs(*stated: dict[str, object]) -> Stubs:
+    made = Stubs([b"bien ban"])
+    object.__setattr__(made, "stated", stated)
+    return made
+
+
+def stub(level: str, classified_on: str | None) -> dict[str, object]:
+    secrecy: dict[str, object] = {"level": level, "stub": True, "paper_location": "Kho A, hộp 12"}
+    return secrecy | ({} if classified_on is None else {"classified_on": classified_on})
+
+
+def decision(gateway: Ingest, kind: str, **more: object) -> dict[str, object]:
+    return {
+        "kind": kind,
+        "document": 0,
+        "decided_on": gateway.parts.world.today().isoformat(),
+        "instrument": "12/QĐ-UBND",
+        "authority": {"name": "Tỉnh ủy", "relation": "originator", "agency": str(gateway.agency)},
+    } | more
+
+
+async def record(gateway: Ingest, client: Enrolled, package: str, body: dict[str, object]) -> Reply:
+    await gateway.registry.poll()
+    return await gateway.post(client, f"/v1/packages/{package}/classification/steps", json.dumps(body).encode())
+
+
+async def told(gateway: Ingest) -> list[ClassificationChanged]:
+    """What catalog is told, oldest first."""
+    async with transaction(gateway.engine) as connection:
+        query = "SELECT body FROM ingest.outbox WHERE kind = 'classification_changed' ORDER BY created_at"
+        rows = (await connection.execute(text(query))).scalars()
+        return [ClassificationChanged.parse(bytes(body)) for body in rows]
+
+
+async def run_due(gateway: Ingest) -> None:
+    for _ in range(10):
+        if not await declassify_due(ledger=gateway.parts.classifications, world=gateway.parts.world, deployment=OPEN):
+            return
+    raise AssertionError("the periodic job never comes to an end")
+
+
+async def test_what_becomes_secret_in_the_open_is_stopped_in_the_same_transaction(gateway: Ingest) -> None:
+    package = await gateway.deposit(gateway.enrol("submitter"), Dossier([b"mot", b"hai"]))
+    archivist = gateway.enrol("archivist", officer="Trần Thị B")
+    async with transaction(gateway.engine) as connection:
+        query = text("SELECT id FROM ingest.component WHERE package = :package ORDER BY position")
+        first, second = (str(id_) for id_ in (await connection.execute(query, {"package": package})).scalars())
+    assert (await gateway.read(archivist, first)).status == 200
+
+    raised = decision(gateway, "raised", level="mat", list_item="II.3")
+    reply = await record(gateway, archivist, package, raised)
+    assert reply.status == 201, reply.body
+    answer = reply.json()
+    assert (answer["before"], answer["after"], answer["proof"]) == ("none", "mat", "registry")
+    assert answer["notify_by"] == (gateway.parts.world.today() + timedelta(days=15)).isoformat()
+    assert (await gateway.read(archivist, first)).json()["code"] == "component-unknown"
+    assert (await gateway.read(archivist, second)).status == 200
+    (message,) = await told(gateway)
+    assert (message.revision, dict(message.labels)) == (1, {0: Level.MAT})
+    status = (await gateway.get(gateway.enrol("submitter"), f"/v1/packages/{package}")).json()
+    assert [found["code"] for found in status["findings"]] == ["classification-raised"]
+
+    again = await record(gateway, archivist, package, raised)
+    assert (again.status, again.json()["id"]) == (201, answer["id"])
+    assert len(await told(gateway)) == 1
+    other = await record(gateway, archivist, package, raised | {"instrument": "13/QĐ-UBND"})
+    assert other.json()["code"] == "classification-unchanged"
+    shown = (await gateway.get(archivist, f"/v1/packages/{package}/classification")).json()
+    assert [(entry["document"], entry["label"], len(entry["steps"])) for entry in shown["records"]] == [(0, "mat", 1)]
+    before = (await gateway.get(archivist, f"/v1/packages/{package}/classification?on=2020-01-01")).json()
+    assert before["records"][0]["level"] == "none"
+
+
+async def test_the_calendar_declassifies_what_its_dates_say_and_nothing_else(gateway: Ingest) -> None:
+    today = gateway.parts.world.today()
+    soon = today.replace(year=today.year - 10) - timedelta(days=1)
+    dossier = stubs(
+        stub("mat", soon.isoformat()),
+        stub("mat", None),
+        stub("tuyet_mat", "1980-01-01"),
+        stub("mat", today.isoformat()),
+    )
+    package = await gateway.deposit(gateway.enrol("submitter"), dossier)
+    await run_due(gateway)
+    shown = (await gateway.get(gateway.enrol("auditor"), f"/v1/packages/{package}/classification")).json()
+    assert [(entry["document"], entry["label"]) for entry in shown["records"]] == [
+        (1, "none"),
+        (2, "mat"),  # no date: unexpired
+        (3, "tuyet_mat"),  # never by the calendar alone
+        (4, "mat"),
+    ]
+    (made,) = shown["records"][0]["steps"]
+    assert (made["kind"], made["proof"], made["effective_on"]) == ("expired", "calendar", today.isoformat())
+    (message,) = await told(gateway)
+    assert message.labels[1] is Level.NONE
+    await run_due(gateway)
+    assert len(await told(gateway)) == 1
+
+
+async def test_a_decision_for_a_later_day_waits_for_it(gateway: Ingest) -> None:
+    today = gateway.parts.world.today()
+    package = await gateway.deposit(gateway.enrol("submitter"), stubs(stub("mat", today.isoformat())))
+    archivist = gateway.enrol("archivist")
+    ahead = decision(gateway, "declassified", document=1, effective_on=(today + timedelta(days=3)).isoformat())
+    reply = await record(gateway, archivist, package, ahead)
+    assert (reply.status, reply.json()["after"]) == (201, "mat")
+    await run_due(gateway)
+    assert (await told(gateway))[-1].labels[1] is Level.MAT
+
+    class Later:
+        """The world three days on."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(gateway.parts.world, name)
+
+        def today(self) -> date:
+            return today + timedelta(days=3)
+
+    await declassify_due(ledger=gateway.parts.classifications, world=Later(), deployment=OPEN)  # type: ignore[arg-type]  # forwards the rest
+    assert (await told(gateway))[-1].labels[1] is Level.NONE
+
+
+async def test_who_may_record_what(gateway: Ingest) -> None:
+    today = gateway.parts.world.today().isoformat()
+    package = await gateway.deposit(gateway.enrol("submitter"), stubs(stub("mat", today)))
+    archivist, officer = gateway.enrol("archivist"), gateway.enrol("incident-officer", officer="Lê C")
+    other = await gateway.add_agency("H47.99")
+
+    async def code(client: Enrolled, authority: dict[str, object]) -> object:
+        body = decision(gateway, "declassified", document=1, authority={"name": "Cơ quan", **authority})
+        reply = await record(gateway, client, package, body)
+        return reply.json().get("code", reply.status)
+
+    assert await code(gateway.enrol("submitter"), {"relation": "originator"}) == "scope-missing"
+    assert await code(archivist, {"relation": "superior"}) == "classification-authority-unproved"
+    assert (
+        await code(archivist, {"relation": "successor", "agency": str(other)}) == "classification-authority-incompetent"
+    )
+    assert await code(officer, {"relation": "archives_administration"}) == "classification-authority-incompetent"
+    assert await code(officer, {"relation": "superior"}) == 201
+    missing = await record(gateway, officer, package, decision(gateway, "declassified", document=7))
+    assert missing.json()["code"] == "classified-record-unknown"
+    absent = await record(gateway, officer, str(UUID(int=5)), decision(gateway, "declassified"))
+    assert absent.json()["code"] == "classified-record-unknown"
+
+
+async def test_notice_is_recorded_once(gateway: Ingest) -> None:
+    today = gateway.parts.world.today()
+    package = await gateway.deposit(gateway.enrol("submitter"), stubs(stub("toi_mat", today.isoformat())))
+    archivist = gateway.enrol("archivist")
+    made = (await record(gateway, archivist, package, decision(gateway, "lowered", document=1, level="mat"))).json()
+
+    async def notify(step: str, on: date) -> Reply:
+        body = {"notified_on": on.isoformat(), "instrument": "5/TB"}
+        return await gateway.post(archivist, f"/v1/classification/steps/{step}/notice", json.dumps(body).encode())
+
+    assert (await notify(made["id"], today + timedelta(days=1))).json()["code"] == "classification-step-ahead"
+    assert (await notify(str(UUID(int=5)), today)).json()["code"] == "classified-record-unknown"
+    assert (await notify(made["id"], today)).status == 204
+    assert (await notify(made["id"], today - timedelta(days=1))).status == 204
+    shown = (await gateway.get(archivist, f"/v1/packages/{package}/classification")).json()
+    assert shown["records"][0]["steps"][0]["notified_on"] == today.isoformat()
+
+
+async def test_a_dossier_has_a_label_of_its_own(gateway: Ingest) -> None:
+    package = await gateway.deposit(gateway.enrol("submitter"), Dossier([b"mot"]))
+    body = decision(gateway, "raised", document=None, level="mat", list_item="II.3")
+    assert (await record(gateway, gateway.enrol("archivist"), package, body)).json()["after"] == "mat"
+    assert dict((await told(gateway))[-1].labels) == {DOSSIER: Level.MAT}
+
+
+async def test_no_step_is_ever_changed_or_removed(gateway: Ingest, database: Database) -> None:
+    package = await gateway.deposit(gateway.enrol("submitter"), Dossier([b"mot"]))
+    archivist = gateway.enrol("archivist")
+    await record(gateway, archivist, package, decision(gateway, "raised", level="mat", list_item="II.3"))
+    for url in (database.url_for("nopluu_ingest"), database.admin_url):
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            for statement in (
+                "UPDATE ingest.classification_step SET level_after = 0",
+                "DELETE FROM ingest.classification_step",
+                "TRUNCATE ingest.classification_step CASCADE",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement.encode())
+                connection.rollback()

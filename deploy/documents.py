@@ -1,4 +1,4 @@
-"""Write what the code says of itself: `openapi/*.json` and `openapi/errors.md`.
+"""Write what the code says of itself: `openapi/*.json`, `openapi/errors.md`, and the front's own answers.
 
     python -m deploy.documents           write them
     python -m deploy.documents --check   fail where a committed one differs
@@ -14,9 +14,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deploy.haproxy import problems
 from services.kernel.refusals import Refusal, registered
 
 FOLDER = Path(__file__).parents[1] / "openapi"
+FRONT = Path(__file__).parent / "haproxy" / "errors"
 SERVICES = ("auth", "ingest", "catalog")
 
 
@@ -25,6 +27,12 @@ def documents() -> Mapping[str, str]:
     made = {f"{service}.json": _openapi(service) for service in SERVICES}
     made["errors.md"] = errors(registered().values())
     return made
+
+
+def written() -> Mapping[Path, str]:
+    """Every generated file by its place."""
+    described = {FOLDER / name: text for name, text in documents().items()}
+    return described | {FRONT / name: text for name, text in problems.files().items()}
 
 
 def _openapi(service: str) -> str:
@@ -58,13 +66,12 @@ def errors(refusals: Iterable[type[Refusal]]) -> str:
 
 def main(arguments: list[str]) -> int:
     stale = []
-    for name, text in documents().items():
-        path = FOLDER / name
+    for path, text in written().items():
         if path.exists() and path.read_text("utf-8") == text:
             continue
-        stale.append(name)
+        stale.append(path.name)
         if "--check" not in arguments:
-            FOLDER.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
     if stale:
         print(("differs: " if "--check" in arguments else "written: ") + ", ".join(stale))

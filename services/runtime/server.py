@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from services.runtime.logging import logger
 from services.runtime.settings import ServiceSettings
+from services.runtime.unix_sockets import open_private
 
 GRACE_SECONDS: Final = 10
 _KEEP_ALIVE_SECONDS: Final = 60  # longer than the front proxy's, which must be the one to close
@@ -44,6 +45,7 @@ async def serve(
 
     Raises:
         OSError: an address cannot be used, or a certificate cannot be read.
+        SocketExposed: others than the front proxy could reach a Unix socket.
     """
     tls = _tls(settings.tls_cert, settings.tls_key)
     outer = _server(public, settings.listen, tls)
@@ -104,10 +106,10 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers, on sockets that are open already."""
 
-    def __init__(self, config: uvicorn.Config, listening: list[socket.socket] | None) -> None:
+    def __init__(self, config: uvicorn.Config, listening: list[socket.socket]) -> None:
         super().__init__(config)
         self.listening = listening
-        self._address = f"unix:{config.uds}" if listening is None else _name_of(listening[0])
+        self._address = _name_of(listening[0])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -118,11 +120,13 @@ class _Server(uvicorn.Server):
 
     def close(self) -> None:
         """Close what was opened and will not be served."""
-        for each in self.listening or ():
+        for each in self.listening:
             each.close()
 
 
 def _name_of(listening: socket.socket) -> str:
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -143,17 +147,13 @@ def _tcp(host: str, port: int) -> list[socket.socket]:
 
 
 def _server(app: ASGIApp, address: str, tls: ssl.SSLContext | None) -> _Server:
-    path, listening = None, None
     if address.startswith("unix:"):
-        path = Path(address.removeprefix("unix:"))
-        if path.is_socket():
-            path.unlink()  # left behind by a killed process
+        listening = [open_private(Path(address.removeprefix("unix:")), _BACKLOG)]
     else:
         host, _, port = address.rpartition(":")
         listening = _tcp(host.strip("[]"), int(port))
     config = uvicorn.Config(
         app,
-        uds=None if path is None else str(path),
         http="httptools",
         ws="none",
         lifespan="off",

@@ -6,12 +6,17 @@ import json
 
 import pytest
 
-from deploy.documents import FOLDER, SERVICES, documents
+from deploy.documents import FOLDER, FRONT, SERVICES, documents, written
 
 
 @pytest.mark.parametrize("name", [*(f"{service}.json" for service in SERVICES), "errors.md"])
 def test_a_committed_document_has_not_drifted(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == documents()[name], "run: make openapi"
+
+
+def test_the_fronts_answers_have_not_drifted() -> None:
+    told = {path.name: path.read_text("utf-8") for path in FRONT.iterdir()}
+    assert told == {path.name: text for path, text in written().items() if path.parent == FRONT}, "run: make openapi"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -6,16 +6,20 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import socket
 import ssl
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -24,7 +28,7 @@ from deploy.onebox import sample
 from deploy.onebox.postgres import OWNER
 from deploy.onebox.stack import OneBox
 from deploy.onebox.state import free_port
-from services.agency import keys
+from services.agency import AgencyError, Gateway, keys
 from services.kernel.signing import Content, sign_request
 from services.kernel.signing.assertions import ASSERTION_TYPE
 from tests.support.enrolled import FORM, Enrolled
@@ -82,8 +86,9 @@ class Submitter:
         *,
         content_type: str = "application/json",
         more: tuple[tuple[str, str], ...] = (),
+        service: str = "ingest",
     ) -> bytes:
-        """A signed request's head for ingest."""
+        """A signed request's head."""
         fields = {"authorization": f"Bearer {token}", "accept-language": "en"}
         content = None
         if body is not None:
@@ -91,14 +96,14 @@ class Submitter:
             content = Content(hashlib.sha256(body).digest(), len(body))
         signed = sign_request(
             method,
-            self.front.origin("ingest") + target,
+            self.front.origin(service) + target,
             fields,
             content=content,
             key=self.enrolled.key,
             now=datetime.now(UTC),
             nonce=os.urandom(16),
         )
-        return self.head(method, "ingest", target, signed, more)
+        return self.head(method, service, target, signed, more)
 
     def head(
         self, method: str, service: str, target: str, fields: dict[str, str], more: tuple[tuple[str, str], ...] = ()
@@ -453,3 +458,174 @@ def test_what_the_front_writes_down_holds_no_query_and_no_token(front: Front, su
         time.sleep(0.05)
     assert "limit=7" not in told
     assert token not in told
+
+
+# The catalog, and what the front answers by itself
+
+
+def test_a_dossier_goes_in_is_found_by_the_catalog_and_comes_back_all_through_the_front(
+    front: Front, box: OneBox, submitter: Submitter, tmp_path: Path
+) -> None:
+    token = submitter.token()
+    declared = declare(submitter, token)
+    with front.talk() as talk:
+        talk.send(put(submitter, token, declared) + declared.part)
+        assert talk.reply(60).status == 201
+    profile = replace(
+        box.profile("agency"), gateway=front.origin("ingest"), ca_file=front.ca, state_dir=tmp_path / "state"
+    )
+    until = time.monotonic() + 120
+    with Gateway(profile) as gateway:
+        while True:
+            try:
+                (fetched,) = gateway.get(UUID(declared.package), tmp_path)
+            except AgencyError:  # not sealed, or not listed yet
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+            else:
+                break
+        assert gateway.search("Kết luận", limit=1)["items"]
+    assert fetched.read_bytes() == declared.part
+    told = front.log.read_text("utf-8", "replace")
+    assert "catalog/catalog-1 GET" in told
+    assert "ingest/ingest-1 GET /v1/components/" in told
+
+
+def test_a_certificate_counts_for_the_catalog_too(
+    submitter: Submitter, front: Front, mine: ClientCertificate, theirs: ClientCertificate
+) -> None:
+    token = submitter.token(mine)
+    found = {}
+    for name, shown in (("mine", mine), ("theirs", theirs), ("none", None)):
+        reply = front.ask(
+            submitter.signed("GET", "/v1/search?q=a", token, service="catalog"), shown, port=port_of(front)
+        )
+        found[name] = (reply.status, None if reply.status == 200 else reply.json()["code"])
+    refused = (401, "token-certificate-mismatch")
+    assert found == {"mine": (200, None), "theirs": refused, "none": refused}
+
+
+def port_of(front: Front) -> int:
+    """The catalog's name differs by its port."""
+    return int(front.hosts["catalog"].rpartition(":")[2])
+
+
+def told_by_the_front(reply: Reply) -> tuple[int, str]:
+    """Status and code of an answer that no service gave: a problem in both languages."""
+    assert reply.headers["content-type"] == "application/problem+json", reply.body
+    assert reply.headers["content-language"] == "vi, en"
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["strict-transport-security"] == "max-age=31536000"
+    document = reply.json()
+    assert document["status"] == reply.status
+    assert document["type"] == f"/errors#{document['code']}"
+    assert all(" / " in document[name] for name in ("title", "detail", "fix"))
+    return reply.status, document["code"]
+
+
+def test_what_no_service_was_asked_is_a_problem_document_too(front: Front) -> None:
+    host = f"Host: {front.hosts['auth']}"
+    cases = {
+        "upgrade": get(front, "Upgrade: h2c"),
+        "trace": get(front).replace(b"GET", b"TRACE", 1),
+        "a field name": get(front, "Client_Cert: x"),
+        "chunked": body_of(front, "Transfer-Encoding: chunked"),
+        "too large": body_of(front, "Content-Length: 99999999999"),
+        "nobody": b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "a slow token request": f"POST /v1/token HTTP/1.1\r\n{host}\r\nContent-Type: {FORM}\r\nContent-Length: 9\r\n\r\na".encode(),
+    }
+    assert {name: told_by_the_front(front.ask(request)) for name, request in cases.items()} == {
+        "upgrade": (400, "front-request-refused"),
+        "trace": (400, "front-request-refused"),
+        "a field name": (403, "front-field-name-refused"),
+        "chunked": (411, "content-length-missing"),
+        "too large": (413, "body-too-large"),
+        "nobody": (421, "host-unknown"),
+        "a slow token request": (408, "front-request-late"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A service on a Unix socket that is ready and then does one wrong thing."""
+
+    folder: Path
+    name: str
+    hangs: bool
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        held: list[socket.socket] = []
+        with ExitStack() as stack:
+            for suffix, answer in (("", self._misbehave), ("-admin", self._ready)):
+                listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+                listening.bind(str(self.folder / f"{self.name}{suffix}.sock"))
+                listening.listen(16)
+                stack.callback(listening.shutdown, socket.SHUT_RDWR)
+                threading.Thread(target=self._serve, args=(listening, answer, held), daemon=True).start()
+            yield
+            for each in held:
+                each.close()
+
+    def _serve(
+        self, listening: socket.socket, answer: Callable[[socket.socket], None], held: list[socket.socket]
+    ) -> None:
+        with suppress(OSError):
+            while True:
+                talking, _ = listening.accept()
+                with suppress(OSError):
+                    talking.recv(65536)
+                    answer(talking)
+                held.append(talking)
+                if answer == self._ready or not self.hangs:
+                    talking.close()
+
+    def _ready(self, talking: socket.socket) -> None:
+        talking.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def _misbehave(self, talking: socket.socket) -> None:
+        """Nothing: then closed at once, or held open."""
+
+
+def test_services_that_are_away_go_away_or_hang_are_told_apart(front: Front, tmp_path: Path) -> None:
+    """The same configuration before stubs; its 90 s are shortened, and its sockets lie elsewhere."""
+    folder = tmp_path / "front"
+    shutil.copytree(CONFIGURATION.parent, folder)
+    shortened = CONFIGURATION.read_text("utf-8").replace("timeout server 90s", "timeout server 1s")
+    (folder / CONFIGURATION.name).write_text(shortened, "utf-8")
+    port, run = free_port(), Path(tempfile.mkdtemp(prefix="nopluu-stubs-"))
+    environment = {**front.environment, "NOPLUU_FRONT_BIND": f"127.0.0.1:{port}", "NOPLUU_RUN": str(run)}
+    environment |= {f"NOPLUU_{name.upper()}_HOST": f"{name}.example" for name in ("auth", "ingest", "catalog")}
+    command = [haproxy(), "-db", "-f", str(folder / CONFIGURATION.name)]
+
+    def ask(name: str) -> Reply:
+        return front.ask(f"GET /x HTTP/1.1\r\nHost: {name}.example\r\n\r\n".encode(), port=port)
+
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, run, ignore_errors=True)
+        stack.enter_context(Stub(run, "auth", hangs=False).running())
+        stack.enter_context(Stub(run, "ingest", hangs=True).running())
+        stack.enter_context(process(command, environment, tmp_path / "haproxy.log"))
+        until = time.monotonic() + 30
+        while True:
+            try:
+                found = {name: told_by_the_front(ask(name)) for name in ("auth", "ingest", "catalog")}
+            except OSError:
+                found = {}
+            if found.get("catalog") == (503, "front-no-instance") or time.monotonic() > until:
+                break
+            time.sleep(0.2)
+        assert ask("catalog").headers["retry-after"] == "2"
+    assert found == {
+        "auth": (502, "front-instance-lost"),
+        "ingest": (504, "front-instance-late"),
+        "catalog": (503, "front-no-instance"),
+    }
+
+
+def test_what_cannot_be_read_as_a_request_gets_haproxys_own_words(front: Front) -> None:
+    """HAProxy 2.6 has them built in; README says so. A client sees a 400 or 408 that is no problem document."""
+    for garbage in (b"\x00\x01\r\n\r\n", get(front, "Content-Length: 5", "Content-Length: 6")):
+        reply = front.ask(garbage)
+        assert (reply.status, reply.headers["content-type"]) == (400, "text/html")

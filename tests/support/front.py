@@ -1,4 +1,4 @@
-"""The real HAProxy with the deployment's own configuration, before instances of auth and ingest on Unix sockets.
+"""The real HAProxy with the deployment's own configuration, before instances of all three services on Unix sockets.
 
 The instances share database, keys and store with those of the running gateway (`tests.support.stack`), as a second
 instance anywhere would; all they say to each other also goes through the front.
@@ -34,7 +34,7 @@ from deploy.onebox.state import free_port
 from tests.support.components import did_not_run, took_part
 
 CONFIGURATION: Final = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
-SERVICES: Final = ("auth", "ingest")
+SERVICES: Final = ("auth", "ingest", "catalog")
 _REPOSITORY: Final = Path(__file__).parents[2]
 _READY_SECONDS: Final = 30.0
 _NAME: Final = "HAProxy"
@@ -224,9 +224,9 @@ def running_front(box: OneBox) -> Iterator[Front]:
     """HAProxy and its services, until the block ends."""
     program = haproxy()
     folder = Path(tempfile.mkdtemp(prefix="nopluu-front-"))
-    port = free_port()
-    # One certificate for localhost and 127.0.0.1 is all that the development CA gives: two names, two services.
-    hosts = {"auth": f"localhost:{port}", "ingest": f"127.0.0.1:{port}", "catalog": f"[::1]:{port}"}
+    port, second = free_port(), free_port()
+    # One certificate for localhost and 127.0.0.1 is all that the development CA gives: the third name is another port.
+    hosts = {"auth": f"localhost:{port}", "ingest": f"127.0.0.1:{port}", "catalog": f"localhost:{second}"}
     tls = box.folder.path / "tls"
     certificate = folder / "front.pem"
     write_private(certificate, (tls / "server.pem").read_bytes() + (tls / "server-key.pem").read_bytes())
@@ -234,7 +234,7 @@ def running_front(box: OneBox) -> Iterator[Front]:
     environment = {
         "PATH": os.environ["PATH"],
         "NOPLUU_FRONT_LOG": "stdout",
-        "NOPLUU_FRONT_BIND": f"127.0.0.1:{port}",
+        "NOPLUU_FRONT_BIND": f"127.0.0.1:{port},127.0.0.1:{second}",
         "NOPLUU_FRONT_CERTIFICATE": str(certificate),
         "NOPLUU_CLIENT_CA": str(issuer.pem),
         "NOPLUU_CLIENT_CERTIFICATES": "optional",

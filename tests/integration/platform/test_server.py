@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -210,6 +211,22 @@ async def test_a_unix_socket_is_taken_over_from_a_killed_process(certificate: Pa
                 assert reply.status == 200
             server.process.kill()
             await server.process.wait()
+
+
+@pytest.mark.parametrize("which", ["NOPLUU_LISTEN", "NOPLUU_ADMIN_LISTEN"])
+async def test_it_does_not_start_where_others_could_reach_its_socket(
+    certificate: Path, tmp_path: Path, which: str
+) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o755)
+    with pytest.raises(AssertionError, match="did not start"):
+        async with running(certificate, **{which: f"unix:{folder / 's'}"}):
+            pass
+    assert list(folder.iterdir()) == []
+    folder.chmod(0o750)
+    async with running(certificate, **{which: f"unix:{folder / 's'}"}):
+        assert stat.S_IMODE((folder / "s").stat().st_mode) == 0o660
 
 
 async def test_the_admin_listener_tells_what_is_not_ready(certificate: Path) -> None:

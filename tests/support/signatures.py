@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
+import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +20,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kernel.signing.content_digest import content_digest
 from services.kernel.signing.keys import PrivateKey, private_from_pem, sign, thumbprint, to_jwk
@@ -306,6 +310,13 @@ def _form() -> list[Case]:
             sent=(*head, ("signature-input", given), ("signature-input", given), ("signature", signature)),
         ),
         Case(
+            "duplicate-parameter",
+            "the same parameter twice, of which structured fields would take the last",
+            signed,
+            "signature-malformed",
+            sent=(*head, ("signature-input", f'{given};tag="nopluu/1"'), ("signature", signature)),
+        ),
+        Case(
             "two-of-ours",
             "two signatures with our tag",
             signed,
@@ -325,6 +336,47 @@ def _form() -> list[Case]:
             signed,
             "signature-malformed",
             sent=(*head, ("signature-input", given), ("signature", 'sig1="abc"')),
+        ),
+        Case(
+            "reordered",
+            "the components are listed in another order than was signed",
+            signed,
+            "signature-invalid",
+            sent=_params_replaced(signed, replace(signed, covered=tuple(reversed(BODY_COVERED)))),
+        ),
+        Case(
+            "reordered-parameters",
+            "the parameters stand in another order than was signed",
+            signed,
+            "signature-invalid",
+            sent=_params_replaced(signed, replace(signed, parameters=dict(reversed(list(signed.parameters.items()))))),
+        ),
+        Case(
+            "swapped-labels",
+            "two right signatures, each under the other's label",
+            signed,
+            "signature-invalid",
+            sent=_swapped(_merged(signed, with_body(P256).with_parameters(tag='"other/1"'), "sig2")),
+        ),
+        Case(
+            "stripped-of-ours",
+            "only a signature with another tag is left",
+            replace(signed.with_parameters(tag='"other/1"'), label="sig2"),
+            "signature-tag-missing",
+        ),
+        Case(
+            "stray-bits",
+            "the same 64 bytes in another spelling of base64",
+            signed,
+            "signature-malformed",
+            sent=(*head, ("signature-input", given), ("signature", _respelled(signature))),
+        ),
+        Case(
+            "without-padding",
+            "base64 without its padding",
+            signed,
+            "signature-malformed",
+            sent=(*head, ("signature-input", given), ("signature", signature.replace("=:", ":"))),
         ),
         Case(
             "cut-signature",
@@ -491,6 +543,24 @@ def _keys() -> list[Case]:
             "signature-invalid",
             registered=ED25519,
         ),
+        Case(
+            "zero",
+            "64 zero bytes, which a careless verifier of ECDSA takes for every message",
+            other,
+            "signature-invalid",
+            sent=_signed_as(other, bytes(64)),
+        ),
+        *(
+            Case(
+                f"hmac-with-the-public-key-{form}",
+                f"HMAC-SHA-256 whose secret is the public key ({form})",
+                signed,
+                "signature-invalid",
+                sent=_signed_as(signed, hmac.digest(secret, signed.base.encode(), "sha256")),
+            )
+            for signed in (other,)
+            for form, secret in public_forms(signed.key).items()
+        ),
         Case("der", "ECDSA in ASN.1 DER", replace(other, der=True), "signature-der-encoded"),
         Case(
             "alg-of-another-curve",
@@ -511,6 +581,45 @@ def _keys() -> list[Case]:
             "signature-algorithm-mismatch",
         ),
     ]
+
+
+def public_forms(key: PrivateKey) -> dict[str, bytes]:
+    """The public half as an attacker may take it for a shared secret."""
+    public = key.public_key()
+    raw_form = (
+        public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        if isinstance(public, ec.EllipticCurvePublicKey)
+        else public.public_bytes_raw()
+    )
+    return {
+        "pem": public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        "der": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        "raw": raw_form,
+    }
+
+
+def _signed_as(signed: Signing, signature: bytes) -> tuple[tuple[str, str], ...]:
+    """The request with other bytes as its signature."""
+    return (
+        *signed.headers()[:-1],
+        ("signature", f"{signed.label}=:{base64.b64encode(signature).decode()}:"),
+    )
+
+
+def _respelled(signature: str) -> str:
+    """The last character before the padding carries four bits that count for nothing; set one of them."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    head, last = signature[:-4], signature[-4]
+    return f"{head}{alphabet[alphabet.index(last) ^ 1]}==:"
+
+
+def _swapped(sent: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Each signature under the other's label; the inputs stay."""
+    other = {"sig1": "sig2", "sig2": "sig1"}
+    return tuple(
+        (name, re.sub("sig[12](?==:)", lambda found: other[found[0]], value) if name == "signature" else value)
+        for name, value in sent
+    )
 
 
 def _zero_length() -> Signing:
@@ -535,8 +644,10 @@ def _merged(first: Signing, second: Signing, label: str) -> tuple[tuple[str, str
 
 
 def write() -> None:
-    """Write the vectors anew."""
+    """Write the vectors anew; `--missing` only those of which there is no file."""
     for case in cases():
+        if "--missing" in sys.argv and (FOLDER / f"{case.name}.json").exists():
+            continue
         text = json.dumps(case.to_json(), ensure_ascii=False, indent=1)
         (FOLDER / f"{case.name}.json").write_text(text + "\n", encoding="utf-8")
 

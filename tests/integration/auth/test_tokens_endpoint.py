@@ -18,7 +18,6 @@ import joserfc.jwk
 import joserfc.jwt
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.kernel.signing import base64s
 from services.kernel.signing.assertions import ASSERTION_TYPE, sign_compact
@@ -26,17 +25,17 @@ from services.kernel.signing.keys import sign, to_jwk
 from tests.integration.auth.conftest import HOST, ISSUER, Auth
 from tests.support.asgi import Reply, call, http_scope
 from tests.support.enrolled import FORM, Enrolled, offered, p256
+from tests.support.signatures import public_forms
 
 
 def part(value: object) -> str:
     return base64s.encode_url(value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
-def forged_hmac(client: Enrolled) -> str:
-    """HS256 with the public key's DER as the secret, the classic confusion."""
-    header, claims = client.assertion({"alg": "HS256"}).split(".")[:2]
-    secret = client.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    mac = hmac.new(secret, f"{header}.{claims}".encode(), "sha256").digest()
+def forged_hmac(client: Enrolled, form: str, alg: str = "HS256") -> str:
+    """An HMAC whose secret is the public key, the classic confusion."""
+    header, claims = client.assertion({"alg": alg}).split(".")[:2]
+    mac = hmac.new(public_forms(client.key)[form], f"{header}.{claims}".encode(), "sha256").digest()
     return f"{header}.{claims}.{base64s.encode_url(mac)}"
 
 
@@ -84,7 +83,10 @@ def now() -> int:
 
 
 WRONG: dict[str, tuple[Callable[[Enrolled], str], str]] = {
-    "hs256 with the public key": (forged_hmac, "assertion-algorithm-refused"),
+    "hs256 with the public key in PEM": (lambda c: forged_hmac(c, "pem"), "assertion-algorithm-refused"),
+    "hs256 with the public key in DER": (lambda c: forged_hmac(c, "der"), "assertion-algorithm-refused"),
+    "hs256 with the raw public key": (lambda c: forged_hmac(c, "raw"), "assertion-algorithm-refused"),
+    "hmac under the key's own algorithm": (lambda c: forged_hmac(c, "pem", "ES256"), "assertion-signature-invalid"),
     "none": (unsigned, "assertion-algorithm-refused"),
     "RS256": (lambda c: c.assertion({"alg": "RS256"}), "assertion-algorithm-refused"),
     "the other curve's algorithm": (lambda c: c.assertion({"alg": "EdDSA"}), "assertion-algorithm-refused"),

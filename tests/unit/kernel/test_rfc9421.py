@@ -109,7 +109,7 @@ def test_our_profile_takes_none_of_them_as_a_signed_request(vector: dict[str, An
 def test_a_digest_of_the_rfcs(vector: dict[str, Any]) -> None:
     content, field = base64.b64decode(vector["content_base64"]), vector["content_digest"]
     if not vector["taken"]:
-        with pytest.raises(ValueError, match="sha-256"):
+        with pytest.raises(ValueError, match=r"sha-256|canonical"):
             parse_content_digest(field)
         return
     digest = hashlib.sha256(content).digest()

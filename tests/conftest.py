@@ -5,8 +5,13 @@ from __future__ import annotations
 import gc
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.components import summary
+
+# A machine under load is no failure: no property is about how long an example took to draw or to run.
+settings.register_profile("nopluu", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nopluu")
 
 pytest_plugins = ("tests.support.postgres", "tests.support.serving", "tests.support.stack")
 

@@ -9,15 +9,23 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.standing import Standing, standing
 from services.ingest.adapters.vault_s3 import S3Vault
 from services.ingest.adapters.world import SystemWorld
 from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
+from services.ingest.usecases.key_ports import KekStanding
 from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.retire_kek import KekNeeded, Retiring, retire_kek
+from services.ingest.usecases.rotate_kek import rotate_kek
+from services.kernel.canonical import rfc3339
+from services.kernel.refusals import Refusal
 from services.runtime import database
 from services.runtime.jobs import Tasks
+from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
 
 app = typer.Typer(help="Gói nộp / packages", no_args_is_help=True)
@@ -54,6 +62,99 @@ def reap_command(
         return reaped
 
     typer.echo(json.dumps({"reaped": _run(reap), "dry_run": dry_run}))
+
+
+keys_app = typer.Typer(help="Khóa bọc khóa (KEK) / key-encryption keys", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+_Kek = Annotated[str, typer.Argument(help="FONDS/LEVEL/YEAR, như `keys status` in ra / as `keys status` prints it")]
+
+
+@keys_app.command("status")
+def keys_status_command() -> None:
+    """Mỗi KEK: số khóa gói theo phiên bản, tiến độ xoay vòng / every KEK: package keys by version, and its rotation. JSON."""
+
+    async def ask(ports: Retiring) -> dict[str, object]:
+        async with ports.key_ledger.transaction() as books:
+            found = await books.standings()
+        return {"kms": await ports.kms.healthy(), "keks": [_standing(entry) for entry in found]}
+
+    typer.echo(json.dumps(_run_with_kms(ask)))
+
+
+@keys_app.command("rotate")
+def keys_rotate_command(kek: _Kek) -> None:
+    """Tạo phiên bản mới của KEK; worker bọc lại các khóa gói / make a new version; the workers re-wrap the package keys."""
+
+    async def rotate(ports: Retiring) -> int:
+        async with ports.key_ledger.transaction() as books:
+            if kek not in {found.kek for found in await books.standings()}:
+                raise KekNeeded("unknown")
+        return await rotate_kek(kek, ledger=ports.key_ledger, kms=ports.kms, world=ports.world)
+
+    typer.echo(json.dumps({"kek": kek, "version": _run_with_kms(rotate)}))
+
+
+@keys_app.command("retire")
+def keys_retire_command(kek: _Kek) -> None:
+    """Viết lại bản ghi khôi phục rồi hủy các phiên bản cũ / renew recovery records, then destroy the older versions.
+
+    Bản sao lưu cơ sở dữ liệu từ trước khi xoay vòng sẽ không đọc được nữa / database backups of before the rotation become
+    unreadable.
+    """
+
+    def tell(read: int, renewed: int) -> None:
+        typer.echo(f"{read} đã đọc / read, {renewed} đã viết lại / renewed", err=True)
+
+    done = _run_with_kms(lambda ports: retire_kek(kek, ports, tell=tell))
+    typer.echo(json.dumps({"kek": kek, "destroyed_through": done.through, "records_renewed": done.renewed}))
+
+
+def _standing(found: KekStanding) -> dict[str, object]:
+    rotation = found.rotation
+    return {
+        "kek": found.kek,
+        "package_keys": {str(version): count for version, count in found.versions.items()},
+        "behind": found.behind,
+        "rotation": rotation
+        and {
+            "version": rotation.version,
+            "rotated_at": rfc3339(rotation.rotated_at),
+            "ended_at": rotation.ended_at and rfc3339(rotation.ended_at),
+            "broken": rotation.broken,
+            "destroyed_through": rotation.retired,
+        },
+    }
+
+
+def _run_with_kms(command: Callable[[Retiring], Awaitable[_T]]) -> _T:
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+
+    async def with_kms() -> _T:
+        engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest-admin", pool_size=2)
+        tasks, world = Tasks(_QUEUE), SystemWorld()
+        try:
+            async with S3Store(settings.s3()) as store, opened_kms(settings, environment=settings.environment) as kms:
+                ports = Retiring(
+                    SqlKeyLedger(engine, tasks),
+                    SqlLedger(engine, tasks),
+                    S3Vault(store),
+                    StoreRecords(store),
+                    KmsKeys(kms),
+                    kms,
+                    world,
+                )
+                return await command(ports)
+        finally:
+            await engine.dispose()
+
+    try:
+        return asyncio.run(with_kms())
+    except KekNeeded as error:
+        typer.echo(json.dumps({"refused": error.reason, "count": error.count}), err=True)
+        raise typer.Exit(1) from error
+    except Refusal as error:
+        typer.echo(json.dumps({"refused": error.code}), err=True)
+        raise typer.Exit(1) from error
 
 
 def _run(command: Callable[[SqlLedger, S3Vault, Standing], Awaitable[_T]]) -> _T:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
@@ -22,6 +23,7 @@ from services.ingest.adapters.classifications_sql import SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.judging import ManifestJudge
+from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.public_log import StoredLog
@@ -41,6 +43,8 @@ from services.ingest.usecases.deliver_message import deliver_message
 from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.retire_kek import Retiring
+from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import KeyAccess, KeyManagement
@@ -67,6 +71,7 @@ QUEUE: Final = "ingest_queue"
 _FIRST: Final = frozenset({"complete_package"})  # an agency waits for its receipt; the catalog may hear of it later
 COMPLETE_RETRIES: Final = 30  # hours: a store or KMS that is away comes back
 DELIVER_RETRIES: Final = 60  # hours: catalog may be down for a night
+REWRAP_RETRIES: Final = 60  # hours: the KMS may be away for a night; afterwards `resume_rotations` goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,24 @@ class Parts:
     engine: AsyncEngine
     store: ObjectStore
     kms: KeyAccess
+    management: KeyManagement
     ledger: SqlLedger
     classifications: SqlClassificationLedger
+    key_ledger: SqlKeyLedger
     world: SystemWorld
 
     @classmethod
     def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
         tasks = Tasks(QUEUE, first=_FIRST)
         ledger, classifications = SqlLedger(engine, tasks), SqlClassificationLedger(engine, tasks)
-        return cls(engine, store, CachedKeys(kms), ledger, classifications, SystemWorld())
+        key_ledger = SqlKeyLedger(engine, tasks)
+        return cls(engine, store, CachedKeys(kms), kms, ledger, classifications, key_ledger, SystemWorld())
+
+    @property
+    def retiring(self) -> Retiring:
+        """The ports that destroying older versions of a KEK needs."""
+        records = StoreRecords(self.store)
+        return Retiring(self.key_ledger, self.ledger, self.vault, records, self.keys, self.management, self.world)
 
     @property
     def vault(self) -> S3Vault:
@@ -191,6 +205,25 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
     worker.periodic("keep_nonces", "29 * * * *", nonces)
 
 
+def register_key_jobs(worker: Worker, parts: Parts, metrics: Metrics) -> None:
+    """The re-wrapping after a rotation, and its progress for Prometheus. No KEK is named there: a name has a fonds in it."""
+    moved = Counter(
+        "nopluu_keys_rewrapped", "Package keys brought to a newer version of their KEK.", registry=metrics.registry
+    )
+    behind = Gauge("nopluu_keys_behind", "Package keys that a rotation has not reached yet.", registry=metrics.registry)
+
+    async def rewrap(kek: str) -> None:
+        await rewrap_keys(
+            kek, ledger=parts.key_ledger, kms=parts.management, world=parts.world, moved=lambda count: moved.inc(count)
+        )
+
+    async def resume() -> None:
+        behind.set(await resume_rotations(ledger=parts.key_ledger, kms=parts.management, world=parts.world))
+
+    worker.register(REWRAP, rewrap, retries=REWRAP_RETRIES)
+    worker.periodic("resume_rotations", "*/5 * * * *", resume)
+
+
 async def serve_api(stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     settings, metrics = _begin("ingest")
@@ -218,6 +251,7 @@ async def work(stop: asyncio.Event) -> None:
         worker = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=settings.worker_concurrency)
         courier = SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"})
         register_jobs(worker, parts, courier, DeploymentProfile(settings.secrecy_profile))
+        register_key_jobs(worker, parts, metrics)
         admin = create_admin(parts.checks, metrics=metrics)
         listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
         working = asyncio.create_task(worker.run(stop), name="worker")

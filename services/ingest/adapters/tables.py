@@ -103,7 +103,20 @@ package_key = Table(
     Column("level", SmallInteger, primary_key=True),
     Column("kek", Text, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
+    Index("package_key_kek", "kek", text("substring(wrapped FROM 1 FOR 4)"), "package", "level"),
 )
+
+kek_rotation = Table(
+    "kek_rotation",
+    metadata,
+    Column("kek", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("rotated_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("broken", Integer, nullable=False, server_default=text("0")),
+    Column("retired", Integer, nullable=False, server_default=text("0")),
+)
+"""The newest rotation of each KEK: the version its rows go to, and the version through which older ones are destroyed."""
 
 component = Table(
     "component",

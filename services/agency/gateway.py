@@ -243,6 +243,24 @@ class Gateway:
             raise refusal(answer)
         return answer.body
 
+    def rules_what_if(self, draft: bytes, since: date) -> Iterator[dict[str, object]]:
+        """What a draft (its canonical payload) would change in what was declared since a day, page by page.
+
+        Raises:
+            RejectedError: the draft has errors.
+        """
+        after = ""
+        while True:
+            asked = f"{self._session.endpoints().ingest}/v1/rules:what-if?since={since.isoformat()}{after}"
+            answer = self._session.request("POST", asked, Body.of(draft))
+            if answer.status != 200:
+                raise refusal(answer)
+            page = answer.json()
+            yield page
+            if not page.get("after"):
+                return
+            after = f"&after={page['after']}"
+
     def publish_rules(self, envelope: bytes) -> None:
         """Publish a bundle of rules that two officers signed; safe to repeat while it is the newest.
 

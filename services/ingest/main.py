@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from services.ingest.adapters.classifications_sql import SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.directory import RegistryDirectory
+from services.ingest.adapters.holdings_sql import SqlHoldings
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
@@ -42,9 +43,11 @@ from services.ingest.usecases.declare_later import Declarations, forget_declarat
 from services.ingest.usecases.deliver_message import deliver_message
 from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.retire_kek import Retiring
 from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
+from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import KeyAccess, KeyManagement
@@ -130,6 +133,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             keys=parts.keys,
             judge=judge,
             rules=LedgerRuleStore(parts.ledger, parts.world, directory),
+            holdings=SqlHoldings(parts.engine),
             directory=directory,
             world=parts.world,
             receipts=LogReceipts(parts.engine, parts.store),
@@ -224,6 +228,20 @@ def register_key_jobs(worker: Worker, parts: Parts, metrics: Metrics) -> None:
     worker.periodic("resume_rotations", "*/5 * * * *", resume)
 
 
+def register_rejudging(
+    worker: Worker, parts: Parts, rules: RuleStore, judge: Judge, opener: IncidentOpener | None = None
+) -> None:
+    """After new rules came into force: judge the holdings by them; without an `opener` what is found waits in its table."""
+    holdings = SqlHoldings(parts.engine)
+
+    async def rejudge() -> None:
+        await rejudge_holdings(rules=rules, holdings=holdings, judge=judge, world=parts.world)
+        if opener is not None:
+            await hand_on_findings(holdings=holdings, opener=opener, world=parts.world)
+
+    worker.periodic("rejudge_holdings", "*/10 * * * * *", rejudge)
+
+
 async def serve_api(stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     settings, metrics = _begin("ingest")
@@ -252,6 +270,15 @@ async def work(stop: asyncio.Event) -> None:
         courier = SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"})
         register_jobs(worker, parts, courier, DeploymentProfile(settings.secrecy_profile))
         register_key_jobs(worker, parts, metrics)
+        # Rules are taken up only with their officers' signatures, so the worker knows the officers, too.
+        registry = Registry(client, settings.auth_origin)
+        feed = asyncio.create_task(registry.run(stop), name="registry")
+        stack.push_async_callback(_ended, feed, stop)
+        judge = ManifestJudge(DeploymentProfile(settings.secrecy_profile), children=1)
+        stack.callback(judge.close)
+        register_rejudging(
+            worker, parts, LedgerRuleStore(parts.ledger, parts.world, RegistryDirectory(registry)), judge
+        )
         admin = create_admin(parts.checks, metrics=metrics)
         listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
         working = asyncio.create_task(worker.run(stop), name="worker")

@@ -1,10 +1,13 @@
-"""`nopluu rules lint | test | diff`: looking at rules before anybody signs them.
+"""`nopluu rules lint | test | diff | what-if`: looking at rules before anybody signs them.
 
 Source: DESIGN 9; domain notes §3.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +19,7 @@ from services.agency.cli.progress import progress_on
 from services.agency.cli.rules_files import RulesFile, gateway_of, tell_faults
 from services.agency.cli.terminal import Terminal
 from services.agency.errors import AgencyError, Exit
+from services.agency.gateway import today
 from services.agency.rule_trials import SECOND, second_engine, trials
 from services.kernel.rules import compile_bundle
 from services.kernel.rules.differences import Difference, differences
@@ -29,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("lint")(lint)
     app.command("test")(run_examples)
     app.command("diff")(diff)
+    app.command("what-if")(what_if)
 
 
 def lint(
@@ -147,6 +152,73 @@ def diff(
         new=new.bundle.version,
         **counts,
     )
+
+
+def what_if(
+    context: typer.Context,
+    rules: RulesFile,
+    months: Annotated[int, typer.Option(min=1, max=120, help="Số tháng nhìn lại / months back")] = 3,
+    json: Json = False,
+) -> None:
+    """Bản thảo sẽ đổi kết luận của hồ sơ nào đã khai. / Which past verdicts a draft would change."""
+    terminal = terminal_for(context, json)
+    read = _read(terminal, rules)
+    since = today() - timedelta(days=31 * months)
+    judged = refused = unreadable = changed = 0
+    moves: Counter[tuple[str, str]] = Counter()
+    with progress_on(terminal) as progress, gateway_of(context, terminal, progress) as gateway:
+        for page in gateway.rules_what_if(read.payload, since):
+            judged += _number(page["packages"])
+            refused += _number(page["refused"])
+            unreadable += _number(page["unreadable"])
+            for package in _objects(page["changed"]):
+                changed += 1
+                moves.update((str(entry["was"]), str(entry["would"])) for entry in _objects(package["documents"]))
+                _tell_package(terminal, package)
+    for (was, would), count in sorted(moves.items()):
+        terminal.data(
+            "rules_what_if_move",
+            terminal.words(f"{was} → {would}: {count} văn bản", f"{was} → {would}: {count} documents"),
+            was=was,
+            would=would,
+            documents=count,
+        )
+    terminal.data(
+        "rules_what_if",
+        terminal.words(
+            f"từ {since}: xét lại {judged} gói, {changed} gói đổi kết luận; {refused} gói đã bị từ chối không còn bản kê để "
+            f"xét; {unreadable} bản kê không đọc được",
+            f"since {since}: {judged} packages judged, {changed} with changed verdicts; {refused} refused packages keep no "
+            f"manifest; {unreadable} manifests cannot be read",
+        ),
+        since=since.isoformat(),
+        packages=judged,
+        changed=changed,
+        refused=refused,
+        unreadable=unreadable,
+    )
+
+
+def _tell_package(terminal: Terminal, package: Mapping[str, object]) -> None:
+    lines = [f"{package['package']}  {package['declared_on']}"]
+    for entry in _objects(package["documents"]):
+        was, would = (", ".join(str(rule) for rule in _list(entry[name])) for name in ("was_rules", "would_rules"))
+        lines.append(f"    /documents/{entry['document']}: {entry['was']} ({was}) → {entry['would']} ({would})")
+    if more := _number(package["more"]):
+        lines.append(terminal.words(f"    … và {more} văn bản nữa", f"    … and {more} more documents"))
+    terminal.data("rules_what_if_package", "\n".join(lines), **package)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    return [entry for entry in _list(value) if isinstance(entry, dict)]
 
 
 def _tell_difference(terminal: Terminal, difference: Difference) -> None:

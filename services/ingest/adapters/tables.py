@@ -288,3 +288,31 @@ classification_notice = Table(
     Column("recorded_at", DateTime(timezone=True), nullable=False),
 )
 """Insert-only: that whoever has the record was told of a step."""
+
+rejudging = Table(
+    "rejudging",
+    metadata,
+    Column("bundle_sha256", LargeBinary, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False),
+    Column("after_package", Uuid),
+    Column("swept_at", DateTime(timezone=True)),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("judged", BigInteger, nullable=False, server_default=text("0")),
+)
+
+rejudged = Table(
+    "rejudged",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("document", Integer, primary_key=True, autoincrement=False),
+    Column("bundle_sha256", LargeBinary, ForeignKey("ingest.rejudging.bundle_sha256"), primary_key=True),
+    Column("was", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("report", Boolean, nullable=False),
+    Column("rules", JSONB, nullable=False),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+    Column("handed_on_at", DateTime(timezone=True)),
+    Index("rejudged_waiting", "found_at", postgresql_where=text("handed_on_at IS NULL")),
+)
+"""Of the documents that a later bundle finds secret: codes and places, never what a manifest says of them."""

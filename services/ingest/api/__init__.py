@@ -15,6 +15,7 @@ from services.ingest.api import (
     part_routes,
     rule_routes,
     service_routes,
+    what_if_routes,
 )
 from services.runtime.app import create_app
 from services.runtime.discovery import discovery_router
@@ -42,7 +43,7 @@ PUBLIC: Final = frozenset(
     }
 )
 _PART: Final = re.compile(r"/v1/packages/[^/]+/parts/[^/]+")
-_STREAMED: Final = frozenset({"/v1/packages", "/v1/packages:check", "/v1/rules"})
+_STREAMED: Final = frozenset({"/v1/packages", "/v1/packages:check", "/v1/rules", "/v1/rules:what-if"})
 
 
 def create_api() -> FastAPI:
@@ -57,6 +58,7 @@ def create_api() -> FastAPI:
             component_routes.router,
             rule_routes.router,
             classification_routes.router,
+            what_if_routes.router,
             service_routes.router,
             log_routes.router,
             discovery_router(),

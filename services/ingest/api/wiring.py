@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.usecases.classification_ports import Bodies, ClassificationLedger
 from services.ingest.usecases.declare_later import Declarations
+from services.ingest.usecases.holdings import Holdings
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
     Directory,
@@ -37,6 +38,7 @@ class Wiring:
     keys: Keys
     judge: Judge
     rules: RuleStore
+    holdings: Holdings
     directory: Directory
     world: World
     receipts: Receipts

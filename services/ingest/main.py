@@ -45,9 +45,9 @@ from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
 from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
 from services.ingest.usecases.retire_kek import Retiring
 from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
-from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import KeyAccess, KeyManagement

@@ -1,7 +1,7 @@
 """Ingest as a process: the only place where its ports meet their adapters.
 
-`python -m services.ingest.main` serves the API; with `--worker` it runs the background work instead. Any number of
-either may run, on any number of machines.
+`python -m services.ingest.main` serves the API; with `--worker` it runs the background work instead, with
+`--custodian` the part of it that needs the custodian's credential. Any number of each may run, on any number of machines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -21,7 +22,9 @@ from starlette.types import ASGIApp
 
 from services.ingest.adapters.classifications_sql import SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
+from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
+from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
 from services.ingest.adapters.holdings_sql import SqlHoldings
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
@@ -41,6 +44,9 @@ from services.ingest.usecases.classify_record import declassify_due
 from services.ingest.usecases.complete_package import CATALOG, complete_package
 from services.ingest.usecases.declare_later import Declarations, forget_declarations
 from services.ingest.usecases.deliver_message import deliver_message
+from services.ingest.usecases.erasure_ports import Custody
+from services.ingest.usecases.finish_erasure import finish_erasure
+from services.ingest.usecases.hold_parts import hold_parts
 from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
@@ -77,6 +83,11 @@ DELIVER_RETRIES: Final = 60  # hours: catalog may be down for a night
 REWRAP_RETRIES: Final = 60  # hours: the KMS may be away for a night; afterwards `resume_rotations` goes on
 
 
+def ingest_tasks() -> Tasks:
+    """How ingest defers jobs: what only the custodian's worker may do goes to a queue of its own."""
+    return Tasks(QUEUE, first=_FIRST, queues=CUSTODY_JOBS)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What API and worker share."""
@@ -92,7 +103,7 @@ class Parts:
 
     @classmethod
     def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
-        tasks = Tasks(QUEUE, first=_FIRST)
+        tasks = ingest_tasks()
         ledger, classifications = SqlLedger(engine, tasks), SqlClassificationLedger(engine, tasks)
         key_ledger = SqlKeyLedger(engine, tasks)
         return cls(engine, store, CachedKeys(kms), kms, ledger, classifications, key_ledger, SystemWorld())
@@ -148,6 +159,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             classifications=parts.classifications,
             bodies=directory,
             deployment=DeploymentProfile(settings.secrecy_profile),
+            backups=timedelta(days=settings.backup_days),
         )
     finally:
         await declarations.close()
@@ -242,6 +254,28 @@ def register_rejudging(
     worker.periodic("rejudge_holdings", "*/10 * * * * *", rejudge)
 
 
+def register_custody_jobs(worker: Worker, parts: Parts, custody: Custody) -> None:
+    """What needs the custodian's credential, and nothing else."""
+    plans = PlanSource()
+
+    async def finish(erasure: str) -> None:
+        await finish_erasure(
+            UUID(erasure),
+            plans=plans,
+            ledger=parts.ledger,
+            custody=custody,
+            vault=parts.vault,
+            keys=parts.keys,
+            world=parts.world,
+        )
+
+    async def hold(package: str) -> None:
+        await hold_parts(PackageId(UUID(package)), ledger=parts.ledger, custody=custody)
+
+    worker.register(FINISH_ERASURE, finish, retries=COMPLETE_RETRIES)
+    worker.register(HOLD_PARTS, hold, retries=COMPLETE_RETRIES)
+
+
 async def serve_api(stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     settings, metrics = _begin("ingest")
@@ -279,17 +313,39 @@ async def work(stop: asyncio.Event) -> None:
         register_rejudging(
             worker, parts, LedgerRuleStore(parts.ledger, parts.world, RegistryDirectory(registry)), judge
         )
-        admin = create_admin(parts.checks, metrics=metrics)
-        listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
-        working = asyncio.create_task(worker.run(stop), name="worker")
-        try:
-            await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.set()
-            outcomes = await asyncio.gather(listening, working, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await _work(worker, parts, settings, metrics, stop)
+
+
+async def keep_custody(stop: asyncio.Event) -> None:
+    """Run the jobs that need the custodian's credential until `stop`; the only process that is given it."""
+    settings, metrics = _begin("ingest-custodian")
+    async with AsyncExitStack() as stack:
+        parts = await _parts(settings, stack, pool_size=settings.worker_concurrency + 2)
+        custody = S3Custody(await stack.enter_async_context(S3Store(settings.custody())))
+        worker = Worker(
+            settings.database_url(),
+            QUEUE,
+            metrics=metrics,
+            concurrency=settings.worker_concurrency,
+            queue=CUSTODY_QUEUE,
+        )
+        register_custody_jobs(worker, parts, custody)
+        await _work(worker, parts, settings, metrics, stop)
+
+
+async def _work(worker: Worker, parts: Parts, settings: IngestSettings, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Run a worker beside its admin listener; the end of either is the end of both."""
+    admin = create_admin(parts.checks, metrics=metrics)
+    listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
+    working = asyncio.create_task(worker.run(stop), name="worker")
+    try:
+        await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        outcomes = await asyncio.gather(listening, working, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _begin(service: str) -> tuple[IngestSettings, Metrics]:
@@ -312,4 +368,5 @@ async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    run(work if "--worker" in sys.argv[1:] else serve_api)
+    asked = set(sys.argv[1:])
+    run(work if "--worker" in asked else keep_custody if "--custodian" in asked else serve_api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -10,6 +11,7 @@ from pydantic import Field
 
 from services.kernel.layout import MIB
 from services.runtime.kms.settings import KmsSettings
+from services.runtime.object_store.s3_requests import S3Settings
 from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import ServiceSettings
 
@@ -37,6 +39,27 @@ class IngestSettings(KmsSettings, StoreSettings, ServiceSettings):
 
     worker_concurrency: int = Field(default=4, ge=1, le=64)
     """Jobs that one worker runs at once."""
+
+    backup_days: int = Field(default=400, ge=0)
+    """Days for which backups of the database are kept: an erasure is complete that long after its bytes are gone."""
+
+    custody_access_key_file: Path | None = None
+    """The custodian's worker only: file with the access key that may set and lift legal holds."""
+
+    custody_secret_key_file: Path | None = None
+    """The custodian's worker only: file with its secret key."""
+
+    def custody(self) -> S3Settings:
+        """The store under the custodian's credential.
+
+        Raises:
+            ValueError: this process was given none.
+        """
+        if self.custody_access_key_file is None or self.custody_secret_key_file is None:
+            raise ValueError("custody_access_key_file and custody_secret_key_file are needed by the custodian's worker")
+        return replace(
+            self.s3(), access_key_file=self.custody_access_key_file, secret_key_file=self.custody_secret_key_file
+        )
 
     def grant_key(self) -> Ed25519PublicKey:
         """The key in `grant_key_file`.

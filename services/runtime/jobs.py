@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import procrastinate
@@ -45,12 +46,16 @@ TaskFunction = Callable[..., Awaitable[None]]
 class Tasks:
     """The deferring half. `schema` is the queue's schema, which the connection's search_path must include.
 
-    Jobs named in `first` run before all others that wait: somebody waits for them.
+    Jobs named in `first` run before all others that wait: somebody waits for them. Jobs named in `queues` go to workers
+    of that queue only; all others to those of the schema's own.
     """
 
-    def __init__(self, schema: str, *, first: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, schema: str, *, first: frozenset[str] = frozenset(), queues: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._schema = schema
         self._first = first
+        self._queues = queues
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
     async def defer(self, connection: AsyncConnection, name: str, **arguments: str) -> None:
@@ -58,7 +63,7 @@ class Tasks:
         raw = await connection.get_raw_connection()
         await self._app.configure_task(
             name,
-            queue=self._schema,
+            queue=self._queues.get(name, self._schema),
             lock=_identity(name, arguments),
             priority=1 if name in self._first else 0,
             connection=raw.driver_connection,
@@ -72,11 +77,14 @@ def _identity(name: str, arguments: dict[str, str]) -> str:
 class Worker:
     """The running half. Register tasks, then `run`; it outlives restarts of the database.
 
-    `concurrency` jobs at once, each in the event loop. `url` is a libpq URI of the service's role.
+    `concurrency` jobs at once, each in the event loop. `url` is a libpq URI of the service's role; `queue` is the
+    schema's own unless another is named.
     """
 
-    def __init__(self, url: str, schema: str, *, metrics: Metrics, concurrency: int = 4) -> None:
-        self._schema = schema
+    def __init__(
+        self, url: str, schema: str, *, metrics: Metrics, concurrency: int = 4, queue: str | None = None
+    ) -> None:
+        self._queue = queue or schema
         self._metrics = metrics
         self._concurrency = concurrency
         self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -125,8 +133,8 @@ class Worker:
         async with app.open_async():
             running = asyncio.create_task(
                 app.run_worker_async(
-                    queues=[self._schema],
-                    name=self._schema,
+                    queues=[self._queue],
+                    name=self._queue,
                     concurrency=self._concurrency,
                     fetch_job_polling_interval=POLL_SECONDS,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
@@ -163,7 +171,7 @@ class Worker:
         cron = self._periodic.get(task.name)
         declared = app.task(
             name=task.name,
-            queue=self._schema,
+            queue=self._queue,
             pass_context=True,
             retry=_Retries(task, metrics),
             lock=task.name if cron else None,

@@ -19,11 +19,13 @@ from jose.backends.base import Key
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
+from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.api.wiring import Wiring
 from services.ingest.main import Parts, public_app, wired
 from services.ingest.settings import IngestSettings
 from services.ingest.usecases.complete_package import complete_package
+from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.plans import PlanSource
 from services.kernel import dsse
 from services.kernel.identifiers import AgencyId, ClientId, ComponentId, PackageId
@@ -185,6 +187,36 @@ class Ingest:
             PackageId(UUID(package)),
             plans=self.plans,
             ledger=parts.ledger,
+            vault=parts.vault,
+            keys=parts.keys,
+            world=parts.world,
+        )
+
+    @property
+    def custody(self) -> S3Custody:
+        """The custodian's hand on the store in memory."""
+        assert isinstance(self.store, MemoryStore)
+        return S3Custody(self.store)
+
+    async def erase(self, custodian: Enrolled, package: str, *components: str, kind: str = "expulsion") -> Reply:
+        """An order under a fresh id."""
+        body: dict[str, object] = {"kind": kind, "package": package, "instrument": "12/QĐ-UBND"}
+        if components:
+            body["components"] = list(components)
+        return await self.put(custodian, f"/v1/erasures/{uuid4()}", body)
+
+    async def put(self, client: Enrolled, target: str, body: dict[str, object]) -> Reply:
+        data = json.dumps(body).encode()
+        return await call(self.app, client.scope("PUT", target, data, content_type="application/json"), data)
+
+    async def finish(self, erasure: str) -> bool:
+        """What the custodian's worker does after an order."""
+        parts = self.parts
+        return await finish_erasure(
+            UUID(erasure),
+            plans=self.plans,
+            ledger=parts.ledger,
+            custody=self.custody,
             vault=parts.vault,
             keys=parts.keys,
             world=parts.world,

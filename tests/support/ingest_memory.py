@@ -16,8 +16,10 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.ingest.adapters.tables import CHAIN_STATES, LIVE_STATES, OPEN_STATES
+from services.ingest.domain.erasure import Erasure, Reference
 from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
+from services.ingest.usecases.erasure_ports import Copy, PartToReplace
 from services.ingest.usecases.ports import (
     Attempt,
     ComponentPlace,
@@ -73,6 +75,8 @@ class Rows:
     writings: dict[PackageId, Writing] = field(default_factory=dict)
     jobs: dict[tuple[str, str], None] = field(default_factory=dict)
     declarations: dict[PackageId, Declaration] = field(default_factory=dict)
+    erasures: dict[UUID, Erasure] = field(default_factory=dict)
+    erasure_parts: dict[tuple[UUID, PackageId, int], bool] = field(default_factory=dict)
 
     def copy(self) -> Rows:
         return Rows(**{entry.name: dict(getattr(self, entry.name)) for entry in fields(self)})
@@ -98,6 +102,10 @@ class MemoryBooks:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+
+    @property
+    def erasures(self) -> MemoryErasures:
+        return MemoryErasures(self._rows)
 
     async def claim(self, nonce: Nonce) -> None:
         if nonce in self._rows.nonces:
@@ -218,13 +226,20 @@ class MemoryBooks:
         return sorted(self._rows.keys.get(package, ()), key=lambda key: key.level)
 
     async def place(self, component: ComponentId) -> ComponentPlace | None:
-        for package, rows in self._rows.components.items():
-            for row in rows:
-                if row.id == component and row.origin == package:
-                    key = next(key for key in self._rows.keys[package] if key.level == row.level)
-                    held = component in self._rows.held
-                    return ComponentPlace(row, self._rows.packages[package], key, held, erased=not row.wrapped_key)
-        return None
+        found = [
+            (not row.wrapped_key, row.origin != package, package, row)
+            for package, rows in self._rows.components.items()
+            for row in rows
+            if row.id == component
+        ]
+        if not found:
+            return None
+        row = min(found, key=lambda entry: entry[:3])[3]
+        origin = self._rows.packages[row.origin]
+        key = next(key for key in self._rows.keys[row.origin] if key.level == row.level)
+        first = next(own for own in self._rows.components[row.origin] if own.id == component)
+        row = replace(row, plan_position=first.plan_position)
+        return ComponentPlace(row, origin, key, component in self._rows.held, erased=not row.wrapped_key)
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None:
         return self._rows.parts.get((package, number))
@@ -349,6 +364,9 @@ class MemoryBooks:
         target, body, _ = self._rows.outbox[message]
         self._rows.outbox[message] = (target, body, True)
 
+    async def wake_holding(self, package: PackageId) -> None:
+        self._rows.jobs["hold_parts", str(package)] = None
+
     async def wake_completion(self, package: PackageId) -> None:
         self._rows.jobs["complete_package", str(package)] = None
 
@@ -392,6 +410,83 @@ class MemoryBooks:
     async def forget_declarations(self, before: datetime) -> None:
         for id_ in [id_ for id_, entry in self._rows.declarations.items() if entry.seen_at < before]:
             del self._rows.declarations[id_]
+
+
+class MemoryErasures:
+    """See `usecases.erasure_ports.Erasures`."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    async def find(self, erasure: UUID) -> Erasure | None:
+        return self._rows.erasures.get(erasure)
+
+    async def add(self, erasure: Erasure) -> None:
+        self._rows.erasures[erasure.order.id] = erasure
+        self._rows.jobs["finish_erasure", str(erasure.order.id)] = None
+
+    async def finish(self, erasure: UUID, at: datetime) -> None:
+        self._rows.erasures[erasure] = replace(self._rows.erasures[erasure], finished_at=at)
+
+    async def lock_chain(self, chain: PackageId) -> list[Package]:
+        return sorted((row for row in self._rows.packages.values() if row.chain == chain), key=lambda row: row.id)
+
+    async def references(self, components: Sequence[ComponentId]) -> list[Reference]:
+        return [
+            Reference(
+                package, self._rows.packages[package].state, row.id, bool(row.wrapped_key), row.id in self._rows.held
+            )
+            for package, rows in self._rows.components.items()
+            for row in rows
+            if row.id in components
+        ]
+
+    async def forget_keys(self, rows: Sequence[tuple[PackageId, ComponentId]]) -> None:
+        for package, component in rows:
+            self._rows.components[package] = tuple(
+                replace(row, wrapped_key=b"") if row.id == component else row for row in self._rows.components[package]
+            )
+
+    async def without_key(self, package: PackageId, first: int, last: int) -> frozenset[int]:
+        alive = {row.id for rows in self._rows.components.values() for row in rows if row.wrapped_key}
+        return frozenset(
+            row.plan_position
+            for row in self._rows.components[package]
+            if row.plan_position is not None and first <= row.plan_position <= last and row.id not in alive
+        )
+
+    async def positions(self, components: Sequence[ComponentId]) -> list[tuple[PackageId, int]]:
+        return [
+            (package, row.plan_position)
+            for package, rows in self._rows.components.items()
+            for row in rows
+            if row.id in components and row.origin == package and row.plan_position is not None
+        ]
+
+    async def add_parts(self, erasure: UUID, package: PackageId, numbers: Sequence[int]) -> None:
+        self._rows.erasure_parts.update({(erasure, package, number): False for number in numbers})
+
+    async def open_parts(self, erasure: UUID, limit: int) -> list[PartToReplace]:
+        found = sorted(
+            (package, number, replaced)
+            for (id_, package, number), replaced in self._rows.erasure_parts.items()
+            if id_ == erasure
+        )
+        return [PartToReplace(*entry) for entry in found[:limit]]
+
+    async def replace_part(self, erasure: UUID, package: PackageId, number: int, copy: Copy) -> bool:
+        if self._rows.erasure_parts.get((erasure, package, number), True):
+            return False
+        self._rows.erasure_parts[erasure, package, number] = True
+        self._rows.parts[package, number] = replace(
+            self._rows.parts[package, number],
+            object_version=copy.object_version,
+            ciphertext_sha256=copy.ciphertext_sha256,
+        )
+        return True
+
+    async def forget_part(self, erasure: UUID, package: PackageId, number: int) -> None:
+        self._rows.erasure_parts.pop((erasure, package, number), None)
 
 
 @dataclass

@@ -27,11 +27,12 @@ class Scope(StrEnum):
     REGISTRAR = "registrar"
     MONITOR = "monitor"
     AUDITOR = "auditor"
+    CUSTODIAN = "custodian"
     SERVICE = "service"
 
 
 AUTHOR_AND_APPROVER: Final = frozenset({Scope.RULE_AUTHOR, Scope.RULE_APPROVER})
-OFFICERS: Final = AUTHOR_AND_APPROVER | {Scope.INCIDENT_OFFICER}
+OFFICERS: Final = AUTHOR_AND_APPROVER | {Scope.INCIDENT_OFFICER, Scope.CUSTODIAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,12 @@ class Client:
 def scopes_fit(scopes: frozenset[Scope], officer: str | None) -> bool:
     """Whether one client may hold these scopes together.
 
-    Author and approver of rules are two clients; a service is nothing else; an officer's scope names the officer.
+    Author and approver of rules are two clients; a service is nothing else, nor is a custodian, who destroys what
+    others decided on; an officer's scope names the officer.
     """
     if not scopes or scopes >= AUTHOR_AND_APPROVER:
         return False
-    if Scope.SERVICE in scopes and len(scopes) > 1:
+    if {Scope.SERVICE, Scope.CUSTODIAN} & scopes and len(scopes) > 1:
         return False
     return officer is not None or not OFFICERS & scopes
 

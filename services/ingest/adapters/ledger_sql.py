@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.erasures_sql import HOLD_PARTS, SqlErasures
 from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
 from services.ingest.usecases.ports import (
@@ -84,6 +86,10 @@ class SqlBooks:
     def __init__(self, connection: AsyncConnection, tasks: Tasks) -> None:
         self._connection = connection
         self._tasks = tasks
+
+    @property
+    def erasures(self) -> SqlErasures:
+        return SqlErasures(self._connection, self._tasks, _PACKAGE, _package)
 
     async def claim(self, nonce: Nonce) -> None:
         if not isinstance(nonce, nonces.Nonce):
@@ -314,7 +320,14 @@ class SqlBooks:
 
     async def place(self, component: ComponentId) -> ComponentPlace | None:
         own = t.component
-        query = select(*_COMPONENT).where(own.c.id == component, own.c.package == own.c.origin)
+        # A hold on any version hides the bytes, for they are the same; a key in any version opens them.
+        held = func.bool_or(own.c.held).over().label("held_anywhere")
+        query = (
+            select(*_COMPONENT, held)
+            .where(own.c.id == component)
+            .order_by(own.c.wrapped_key.is_(None), own.c.package != own.c.origin, own.c.package)
+            .limit(1)
+        )
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -323,8 +336,14 @@ class SqlBooks:
             return None
         query = select(t.package_key).where(t.package_key.c.package == row.origin, t.package_key.c.level == row.level)
         key = (await self._connection.execute(query)).one()
-        held = row.held or (await self._connection.execute(_RAISING, {"component": component})).scalar_one()
-        return ComponentPlace(_component(row), origin, _package_key(key), held=held, erased=row.wrapped_key is None)
+        found = replace(_component(row), plan_position=await self._position(component, origin.id))
+        held = row.held_anywhere or (await self._connection.execute(_RAISING, {"component": component})).scalar_one()
+        return ComponentPlace(found, origin, _package_key(key), held=held, erased=row.wrapped_key is None)
+
+    async def _position(self, component: ComponentId, origin: PackageId) -> int | None:
+        own = t.component.c
+        query = select(own.plan_position).where(own.package == origin, own.id == component)
+        return (await self._connection.execute(query)).scalar_one_or_none()
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None:
         query = select(t.part).where(t.part.c.package == package, t.part.c.number == number)
@@ -501,6 +520,9 @@ class SqlBooks:
 
     async def delivered(self, message: UUID, at: datetime) -> None:
         await self._connection.execute(update(t.outbox).where(t.outbox.c.id == message).values(delivered_at=at))
+
+    async def wake_holding(self, package: PackageId) -> None:
+        await self._tasks.defer(self._connection, HOLD_PARTS, package=str(package))
 
     async def wake_completion(self, package: PackageId) -> None:
         await self._tasks.defer(self._connection, "complete_package", package=str(package))

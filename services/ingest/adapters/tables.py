@@ -24,7 +24,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="ingest")
 
@@ -213,6 +213,35 @@ declaration = Table(
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("outcome", JSONB),
 )
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("package", Uuid, ForeignKey("ingest.package.id"), nullable=False),
+    Column("whole", Boolean, nullable=False),  # ordered without naming components
+    Column("components", ARRAY(Uuid), nullable=False),
+    Column("kept", ARRAY(Uuid), nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("ordered_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    CheckConstraint("kind IN ('expulsion', 'disposal')", name="erasure_kind"),
+    Index("erasure_package", "package"),
+    Index("erasure_open", "ordered_at", postgresql_where=text("finished_at IS NULL")),
+)
+
+erasure_part = Table(
+    "erasure_part",
+    metadata,
+    Column("erasure", Uuid, ForeignKey("ingest.erasure.id"), primary_key=True),
+    Column("package", Uuid, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("replaced", Boolean, nullable=False, server_default=text("false")),
+)
+"""Only parts whose older versions are still to be removed; `replaced` once the part's row names the copy."""
 
 rebuild = Table(
     "rebuild",

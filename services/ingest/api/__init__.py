@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.ingest.api import (
     classification_routes,
     component_routes,
+    erasure_routes,
     log_routes,
     package_routes,
     part_routes,
@@ -56,6 +57,7 @@ def create_api() -> FastAPI:
             package_routes.router,
             part_routes.router,
             component_routes.router,
+            erasure_routes.router,
             rule_routes.router,
             classification_routes.router,
             what_if_routes.router,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,7 +32,9 @@ from services.runtime.callers import Caller, require
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """The ports, joined to their adapters. `grant_key` is catalog's public key; `max_open` counts packages an agency."""
+    """The ports, joined to their adapters. `grant_key` is catalog's public key; `max_open` counts packages an agency;
+    `backups` is how long the database's backups are kept.
+    """
 
     ledger: Ledger
     vault: Vault
@@ -51,6 +54,7 @@ class Wiring:
     classifications: ClassificationLedger
     bodies: Bodies
     deployment: DeploymentProfile
+    backups: timedelta
 
 
 async def wiring(request: Request) -> Wiring:
@@ -72,12 +76,14 @@ Approving = Annotated[Caller, require("rule-approver")]
 RuleOfficer = Annotated[Caller, require("rule-author", "rule-approver")]
 Classifying = Annotated[Caller, require("archivist", "incident-officer")]
 FollowingClassification = Annotated[Caller, require("archivist", "incident-officer", "supervisor", "auditor")]
+Custodian = Annotated[Caller, require("custodian")]
+SeeingErasures = Annotated[Caller, require("custodian", "incident-officer", "auditor")]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[
     Caller,
     require(
         "submitter", "archivist", "supervisor", "rule-author", "rule-approver", "incident-officer", "registrar",
-        "monitor", "auditor", "service",
+        "monitor", "auditor", "custodian", "service",
     ),
 ]  # fmt: skip

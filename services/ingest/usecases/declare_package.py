@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -121,11 +121,36 @@ async def declare_package(
     """
     judged = await judge.judge(manifest, await rules.current(), world.today())
     fonds = _fonds(judged, submitter, directory)
-    now = world.now()
     if judged.refused:
         await _keep_refusal(manifest, package_id, submitter, judged, ledger, world)
         raise rules_refusal(judged.verdicts, f"/v1/packages/{package_id}")
+    while True:
+        try:
+            return await _declare(
+                manifest, part_size, submitter, judged, fonds, package_id, ledger, directory, keys, world
+            )
+        except _ReferencesErased:
+            continue  # they are to be sent then; what is erased is erased for ever, so this ends
 
+
+class _ReferencesErased(Exception):
+    """Components that were to be referenced were erased since they were found."""
+
+
+async def _declare(
+    manifest: bytes,
+    part_size: int,
+    submitter: Submitter,
+    judged: Judged,
+    fonds: FondsId,
+    package_id: PackageId,
+    ledger: Ledger,
+    directory: Directory,
+    keys: Keys,
+    world: World,
+) -> Declared:
+    """Raises _ReferencesErased."""
+    now = world.now()
     earlier, verified = await _superseded(judged, submitter, fonds, ledger, directory)
     package_keys = await _package_keys(judged, verified, fonds, now.year, keys)
     # Key wrapping and canonical forms of 100,000 components take a second: not on the event loop.
@@ -160,6 +185,9 @@ async def declare_package(
         judged.verdicts, judged.not_planned + _referenced(judged, components), judged.warnings, judged.levels
     )
     async with ledger.transaction() as books:
+        referenced = {row.id for row in components if row.plan_position is None}
+        if earlier is not None and not await _still_held(books, earlier.id, referenced):
+            raise _ReferencesErased
         new = await books.declare(
             package,
             description,
@@ -177,6 +205,15 @@ async def declare_package(
         if package.state is State.VERIFYING:
             await books.wake_completion(package.id)
     return Declared(package, description, canonical_plan, new=True)
+
+
+async def _still_held(books: Books, earlier: PackageId, referenced: Collection[ComponentId]) -> bool:
+    """Whether an earlier version has the keys of all these; no erasure can take them before this transaction ends."""
+    await books.package(earlier, lock=True)
+    if not referenced:
+        return True
+    alive = {row.id for row in await books.components(earlier) if row.wrapped_key}
+    return alive.issuperset(referenced)
 
 
 async def _standing(books: Books, package: Package, part_size: int) -> Declared:

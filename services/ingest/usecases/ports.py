@@ -15,6 +15,7 @@ from uuid import UUID
 
 from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
+from services.ingest.usecases.erasure_ports import Erasures
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import Plan, Segment
 from services.kernel.records import OfficerKey
@@ -250,6 +251,10 @@ class Nonce(Protocol):
 class Books(Protocol):
     """The rows of ingest within one transaction: committed when the block ends, rolled back when it raises."""
 
+    @property
+    def erasures(self) -> Erasures:
+        """The rows of erasure, in the same transaction."""
+
     async def claim(self, nonce: Nonce) -> None:
         """Raises RequestReplayed where the nonce was used before."""
 
@@ -306,7 +311,8 @@ class Books(Protocol):
 
     async def package_keys(self, package: PackageId) -> list[PackageKey]: ...
 
-    async def place(self, component: ComponentId) -> ComponentPlace | None: ...
+    async def place(self, component: ComponentId) -> ComponentPlace | None:
+        """Where a component's bytes are, by the row of any version that still has its key, the oldest first."""
 
     async def part(self, package: PackageId, number: int) -> StoredPart | None: ...
 
@@ -377,6 +383,9 @@ class Books(Protocol):
 
     async def wake_completion(self, package: PackageId) -> None:
         """Have a worker verify and seal the package once this transaction has committed."""
+
+    async def wake_holding(self, package: PackageId) -> None:
+        """Have the custodian's worker set the legal hold of each part once this transaction has committed."""
 
     async def keep_nonces(self, today: date) -> None:
         """Make the coming days' partitions of nonces and forget those that can no longer be used."""

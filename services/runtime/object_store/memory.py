@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 
-from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored
+from services.runtime.object_store.port import ObjectEntry, ObjectHeld, ObjectMissing, Stored, VersionEntry
 
 _PIECE = 256 * 1024
 
@@ -15,6 +15,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[str, bytes]] = {}
+        self._held: set[tuple[str, str]] = set()
         self._numbers = itertools.count(1)
 
     async def put_stream(self, name: str, length: int, chunks: AsyncIterator[bytes | bytearray]) -> Stored:
@@ -53,14 +54,39 @@ class MemoryStore:
             yield data[at : min(at + _PIECE, start + length)]
 
     async def delete(self, name: str, *, version_id: str | None = None) -> None:
-        if version_id is None:
-            self._objects.pop(name, None)
-        else:
-            self._objects.get(name, {}).pop(version_id, None)
+        for found in list(self._objects.get(name, {})) if version_id is None else [version_id]:
+            self._remove(name, found)
 
     async def keep_only(self, name: str, version_id: str) -> None:
+        for found in list(self._objects.get(name, {})):
+            if found != version_id:
+                self._remove(name, found)
+
+    def _remove(self, name: str, version_id: str) -> None:
+        if (name, version_id) in self._held:
+            raise ObjectHeld
         versions = self._objects.get(name, {})
-        self._objects[name] = {kept: data for kept, data in versions.items() if kept == version_id}
+        versions.pop(version_id, None)
+        if not versions:
+            self._objects.pop(name, None)
+
+    async def hold(self, name: str, version_id: str) -> None:
+        await self.get(name, version_id=version_id)
+        self._held.add((name, version_id))
+
+    async def lift(self, name: str, version_id: str) -> None:
+        await self.get(name, version_id=version_id)
+        self._held.discard((name, version_id))
+
+    async def is_held(self, name: str, version_id: str) -> bool:
+        await self.get(name, version_id=version_id)
+        return (name, version_id) in self._held
+
+    async def versions(self, prefix: str) -> AsyncIterator[VersionEntry]:
+        for name, versions in sorted(self._objects.items()):
+            for version_id, data in list(versions.items()) if name.startswith(prefix) else ():
+                newest = version_id == next(reversed(versions))
+                yield VersionEntry(name, version_id, len(data), newest, marker=False)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         for name, versions in sorted(self._objects.items()):

@@ -34,6 +34,21 @@ class ObjectEntry:
     size: int
 
 
+class ObjectHeld(Exception):
+    """The store does not remove this version: it is under a legal hold, or this credential may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """One version of a listing, or a delete marker, which has no bytes; `newest` is what the name alone stands for."""
+
+    name: str
+    version_id: str
+    size: int
+    newest: bool
+    marker: bool
+
+
 class ObjectStore(Protocol):
     """Any number of calls at once, from one event loop.
 
@@ -72,10 +87,18 @@ class ObjectStore(Protocol):
         """
 
     async def delete(self, name: str, *, version_id: str | None = None) -> None:
-        """Remove one version, or every version and delete marker under the name. Absent is fine."""
+        """Remove one version, or every version and delete marker under the name. Absent is fine.
+
+        Raises:
+            ObjectHeld
+        """
 
     async def keep_only(self, name: str, version_id: str) -> None:
-        """Remove every other version and delete marker under the name, so that nothing older can be read again."""
+        """Remove every other version and delete marker under the name, so that nothing older can be read again.
+
+        Raises:
+            ObjectHeld
+        """
 
     def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         """The objects whose names begin with `prefix`, each once, in no promised order, however many there are."""
@@ -86,3 +109,30 @@ class ObjectStore(Protocol):
         Raises:
             StoreUnavailable
         """
+
+
+class CustodyStore(ObjectStore, Protocol):
+    """The same store under a credential that may also set and lift legal holds. Raises as `ObjectStore` does.
+
+    Under any credential, removing a version on hold raises ObjectHeld.
+    """
+
+    async def hold(self, name: str, version_id: str) -> None:
+        """Put a version under legal hold. Repeatable.
+
+        Raises:
+            ObjectMissing
+        """
+
+    async def lift(self, name: str, version_id: str) -> None:
+        """Lift a version's hold. Repeatable.
+
+        Raises:
+            ObjectMissing
+        """
+
+    async def is_held(self, name: str, version_id: str) -> bool:
+        """Raises ObjectMissing."""
+
+    def versions(self, prefix: str) -> AsyncIterator[VersionEntry]:
+        """Every version and delete marker whose name begins with `prefix`, each once, in no promised order."""

@@ -11,16 +11,28 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from hashlib import md5
 from typing import Self, TypeVar
 
 import aiohttp
 
 from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.object_store import aws_chunked, seaweed_rules
-from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored
-from services.runtime.object_store.s3_answers import Page, StoreAnswer, expect, keeps_versions, read_page, whole
+from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored, VersionEntry
+from services.runtime.object_store.s3_answers import (
+    Page,
+    StoreAnswer,
+    expect,
+    keeps_versions,
+    legal_hold,
+    never_held,
+    read_page,
+    removed,
+    whole,
+)
 from services.runtime.object_store.s3_requests import RequestSigner, S3Settings, SignedRequest
 
 __all__ = ["S3Settings", "S3Store", "ensure_bucket"]
@@ -136,6 +148,43 @@ class S3Store:
             for name, size in page.objects:
                 yield ObjectEntry(name, size)
 
+    async def versions(self, prefix: str) -> AsyncIterator[VersionEntry]:
+        async for page in self._pages({"versions": "", "prefix": prefix}):
+            for entry in page.versions:
+                yield entry
+
+    async def hold(self, name: str, version_id: str) -> None:
+        await self._set_hold(name, version_id, "ON")
+
+    async def lift(self, name: str, version_id: str) -> None:
+        await self._set_hold(name, version_id, "OFF")
+
+    async def is_held(self, name: str, version_id: str) -> bool:
+        async def once() -> bool:
+            query = {"legal-hold": "", **_version(version_id)}
+            async with self._send(self._signer.sign("GET", name, query=query)) as answer:
+                if answer.status in (400, 404) and await never_held(answer):
+                    return False
+                await expect(answer, 200)
+                return legal_hold(await whole(answer, _MAX_ANSWER))
+
+        return await _patiently(once)
+
+    async def _set_hold(self, name: str, version_id: str, status: str) -> None:
+        body = f"<LegalHold><Status>{status}</Status></LegalHold>".encode()
+        headers = {
+            "x-amz-checksum-crc32c": aws_chunked.checksum(body),
+            "Content-MD5": b64encode(md5(body, usedforsecurity=False).digest()).decode(),
+            "Content-Length": str(len(body)),
+        }
+
+        async def once() -> None:
+            query = {"legal-hold": "", **_version(version_id)}
+            async with self._send(self._signer.sign("PUT", name, query=query, headers=headers), body) as answer:
+                await expect(answer, 200)
+
+        await _patiently(once)
+
     async def ready(self) -> None:
         try:
             if not keeps_versions(await self._ask({"versioning": ""})):
@@ -177,8 +226,7 @@ class S3Store:
     async def _delete_version(self, name: str, version_id: str) -> None:
         async def once() -> None:
             async with self._send(self._signer.sign("DELETE", name, query=_version(version_id))) as answer:
-                if answer.status != 404:
-                    await expect(answer, 204)
+                await removed(answer)
 
         await _patiently(once)
 

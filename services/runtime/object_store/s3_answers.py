@@ -9,10 +9,15 @@ from xml.etree import ElementTree
 
 import aiohttp
 
-from services.runtime.object_store.port import ObjectMissing
+from services.runtime.object_store.port import ObjectHeld, ObjectMissing, VersionEntry
 
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "InvalidRange", "InvalidArgument")
 """Error codes of an object, a version or bytes that are not there; a delete marker answers MethodNotAllowed."""
+
+_KEPT = ("AccessDenied", "InvalidRequest", "ObjectLocked")
+"""Error codes for the removal of a version on hold: SeaweedFS', MinIO's, and that of other stores."""
+
+_NEVER_HELD = ("NoSuchObjectLockConfiguration", "NoSuchObjectLegalHold")
 
 _MAX_ERROR = 64 * 1024
 
@@ -29,19 +34,11 @@ class StoreAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ListedVersion:
-    """A version or delete marker of a listing."""
-
-    name: str
-    version_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a listing; `after` asks for the next one and is empty on the last."""
 
     objects: tuple[tuple[str, int], ...]
-    versions: tuple[ListedVersion, ...]
+    versions: tuple[VersionEntry, ...]
     after: Mapping[str, str]
 
 
@@ -54,7 +51,13 @@ def read_page(answer: bytes) -> Page:
     root = _xml(answer)
     objects = tuple((unquote(_text(entry, "Key")), _size(entry)) for entry in root.findall("{*}Contents"))
     versions = tuple(
-        ListedVersion(unquote(_text(entry, "Key")), _text(entry, "VersionId"))
+        VersionEntry(
+            unquote(_text(entry, "Key")),
+            _text(entry, "VersionId"),
+            size=0 if tag == "DeleteMarker" else _size(entry),
+            newest=entry.findtext("{*}IsLatest") == "true",
+            marker=tag == "DeleteMarker",
+        )
         for tag in ("Version", "DeleteMarker")
         for entry in root.findall(f"{{*}}{tag}")
     )
@@ -68,6 +71,11 @@ def read_page(answer: bytes) -> Page:
         raise StoreAnswer("a listing goes on without saying from where")
     marker = root.findtext("{*}NextVersionIdMarker")
     return Page(objects, versions, {"key-marker": unquote(key), **({"version-id-marker": marker} if marker else {})})
+
+
+def legal_hold(answer: bytes) -> bool:
+    """Whether the answer about a version's legal hold says that it is on. Raises StoreAnswer."""
+    return _xml(answer).findtext("{*}Status") == "ON"
 
 
 def keeps_versions(answer: bytes) -> bool:
@@ -108,6 +116,33 @@ async def expect(answer: aiohttp.ClientResponse, status: int) -> None:
     code = _error_code(await whole(answer, _MAX_ERROR))
     if answer.status in (400, 404, 405, 416) and code in _ABSENT:
         raise ObjectMissing
+    raise StoreAnswer(f"{answer.status} {code}", final=answer.status < 500 and answer.status not in (408, 429))
+
+
+async def never_held(answer: aiohttp.ClientResponse) -> bool:
+    """Whether a refusal about a version's legal hold means that none was ever set.
+
+    Raises:
+        ObjectMissing: it means that the version is absent.
+    """
+    code = _error_code(await whole(answer, _MAX_ERROR))
+    if code in _ABSENT:
+        raise ObjectMissing
+    return code in _NEVER_HELD
+
+
+async def removed(answer: aiohttp.ClientResponse) -> None:
+    """Return where a version is gone, or was never there.
+
+    Raises:
+        ObjectHeld: the store keeps it, from everybody or from this credential.
+        StoreAnswer
+    """
+    if answer.status in (204, 404):
+        return
+    code = _error_code(await whole(answer, _MAX_ERROR))
+    if answer.status in (400, 403) and code in _KEPT:
+        raise ObjectHeld
     raise StoreAnswer(f"{answer.status} {code}", final=answer.status < 500 and answer.status not in (408, 429))
 
 

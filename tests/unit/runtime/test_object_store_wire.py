@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.runtime.object_store import aws_chunked
+from services.runtime.object_store.port import VersionEntry
 from services.runtime.object_store.s3_answers import StoreAnswer, keeps_versions, read_page
 from services.runtime.object_store.s3_requests import RequestSigner, S3Settings
 from services.runtime.object_store.seaweed_rules import FSYNC_RULE, waits_for_disk
@@ -97,12 +98,15 @@ def test_a_page_of_objects_is_read() -> None:
 def test_a_page_of_versions_is_read_markers_too() -> None:
     page = read_page(
         listing(
-            "<Version><Key>a</Key><VersionId>1</VersionId></Version>"
+            "<Version><Key>a</Key><VersionId>1</VersionId><Size>7</Size></Version>"
             "<DeleteMarker><Key>a</Key><VersionId>2</VersionId></DeleteMarker>",
             more="<NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>",
         )
     )
-    assert [(entry.name, entry.version_id) for entry in page.versions] == [("a", "1"), ("a", "2")]
+    assert page.versions == (
+        VersionEntry("a", "1", 7, newest=False, marker=False),
+        VersionEntry("a", "2", 0, newest=False, marker=True),
+    )
     assert page.after == {"key-marker": "a", "version-id-marker": "2"}
     assert read_page(listing("")).after == {}
 

@@ -118,11 +118,15 @@ def _state(scope: Scope) -> MutableMapping[str, Any]:
     return state
 
 
-async def drain(receive: Receive, limit: int) -> None:
-    """Read and forget at most `limit` bytes of body, so that a client that is still sending can read the answer."""
+async def drain(receive: Receive, limit: int) -> bool:
+    """Read and forget at most `limit` bytes of body, so that a client that is still sending can read the answer.
+
+    False where there is more of it.
+    """
     taken = 0
     while taken < limit:
         message = await receive()
         taken += len(message.get("body", b""))
         if message["type"] != "http.request" or not message.get("more_body", False):
-            return
+            return True
+    return False

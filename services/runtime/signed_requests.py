@@ -4,15 +4,13 @@ A pure ASGI layer outside FastAPI, because a part must be refused when its head 
 read. Order: signature and token (`RequestVerifier`) → nonce, in a committed transaction → body, hashed while it is read
 → the route. Scopes are the routes' own (`require`).
 
-A refused request whose client waits for `100 Continue` never gets it and never uploads a byte; from any other the body
-is read and forgotten first, so that a client which sends before it reads still learns why.
+What is public passes `PublicPosts` instead: nobody is proved there, so little is held for anybody.
 
 Source: DESIGN 5.3, 6; security register "Request signing" (order, checks).
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
@@ -30,8 +28,10 @@ from services.kernel.signing.targets import target_uri
 from services.runtime import nonces
 from services.runtime.callers import STATE_KEY, Caller, caller, require
 from services.runtime.database import transaction
-from services.runtime.problems import drain, send_problem
+from services.runtime.problems import send_problem
+from services.runtime.public_posts import PublicPosts
 from services.runtime.request_verifier import RequestVerifier, Revocations
+from services.runtime.unread_bodies import refuse_unread
 
 __all__ = [
     "Caller", "RequestVerifier", "Revocations", "RouteKind", "SignedRequests", "caller", "checked_body", "require",
@@ -40,7 +40,6 @@ __all__ = [
 _MIB: Final = 1024 * 1024
 _LONGEST_DRAIN: Final = 64 * _MIB + 4096  # bytes: the largest body any route takes
 _DRAIN_SECONDS: Final = 60.0
-_CLOSE: Final = (b"connection", b"close")
 _ON_401: Final = (
     (b"accept-signature", profile.ACCEPT_SIGNATURE.encode("ascii")),
     (b"www-authenticate", b'Bearer error="invalid_token"'),
@@ -50,7 +49,7 @@ _ON_401: Final = (
 class RouteKind(StrEnum):
     """How far the door goes with a request."""
 
-    PUBLIC = "public"  # untouched: no signature is asked for
+    PUBLIC = "public"  # no signature is asked for; a body is bounded (`PublicPosts`)
     BUFFERED = "buffered"  # nonce claimed; body read, checked and handed on whole
     STREAMED = "streamed"  # nonce claimed; the route reads and checks the body (`checked_body`)
     DEFERRED = "deferred"  # neither: the use case claims the nonce in its own first transaction
@@ -70,6 +69,7 @@ class SignedRequests:
         max_body: int = _MIB,
     ) -> None:
         self._app = app
+        self._public = PublicPosts(app)
         self._verifier = verifier
         self._engine = engine
         self._origin = origin
@@ -82,7 +82,7 @@ class SignedRequests:
             return
         kind = self._kind(scope["method"], scope["path"])
         if kind is RouteKind.PUBLIC:
-            await self._app(scope, receive, send)
+            await self._public(scope, receive, send)
             return
         unread = True
         try:
@@ -106,13 +106,13 @@ class SignedRequests:
         return await self._verifier.verify(scope["method"], address, scope["headers"])
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, refusal: Refusal, *, unread: bool) -> None:
-        headers = list(_ON_401) if refusal.status == 401 else []
+        headers = _ON_401 if refusal.status == 401 else ()
         if unread:
-            if _waits_to_send(scope):
-                headers.append(_CLOSE)  # the announced body will not come, or will be no request
-            elif not await _drained(receive):
-                headers.append(_CLOSE)
-        await send_problem(scope, send, refusal, headers=headers)
+            await refuse_unread(
+                scope, receive, send, refusal, limit=_LONGEST_DRAIN, seconds=_DRAIN_SECONDS, headers=headers
+            )
+        else:
+            await send_problem(scope, send, refusal, headers=headers)
 
 
 async def checked_body(request: Request, sender: Caller, *, max_bytes: int) -> bytes:
@@ -161,17 +161,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return receive_again
-
-
-async def _drained(receive: Receive) -> bool:
-    """Read and forget a refused body; False where the client is too slow to be waited for."""
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            await drain(receive, _LONGEST_DRAIN)
-    except TimeoutError:
-        return False
-    return True
-
-
-def _waits_to_send(scope: Scope) -> bool:
-    return any(name == b"expect" and value.strip().lower() == b"100-continue" for name, value in scope["headers"])

@@ -67,6 +67,27 @@ class InstanceStopping(Refusal):
     retryable = True
 
 
+class InstanceFull(Refusal):
+    code = "instance-requests-limit"
+    status = 503
+    title = Text("Máy chủ đang bận", "The server is busy")
+    detail = Text(
+        "Máy chủ đang xử lý đủ {limit} yêu cầu chưa xác thực; nội dung của yêu cầu này chưa được đọc.",
+        "The instance already has {limit} unproved requests in flight; the body of this one was not read.",
+    )
+    fix = Text("Thử lại sau thời gian nêu ở Retry-After.", "Try again after the time in Retry-After.")
+    retryable = True
+
+
+class RequestLate(Refusal):
+    code = "request-body-late"
+    status = 408
+    title = Text("Nội dung yêu cầu đến quá chậm", "The body came too slowly")
+    detail = Text("Nội dung phải đến trọn trong {seconds} giây.", "The body must be complete in {seconds} s.")
+    fix = Text("Gửi lại.", "Send again.")
+    retryable = True
+
+
 class InternalError(Refusal):
     code = "internal-error"
     status = 500

@@ -30,6 +30,7 @@ from services.agency.wire import Wire
 from services.kernel.identifiers import ClientId
 from services.kernel.refusals.platform import RegistryStale
 from services.kernel.signing.keys import PrivateKey, thumbprint
+from services.runtime.public_posts import REQUESTS
 from services.runtime.registry_feed import MAX_AGE, Registry
 from services.runtime.service_client import CallFailed, ServiceClient, trust
 from services.runtime.tokens import PublishedKeys
@@ -332,3 +333,30 @@ async def test_an_unproved_upload_gets_no_100_and_its_connection_is_closed(place
         assert got.startswith(b"HTTP/1.1 401")
         assert b"HTTP/1.1 200" in got  # the refused body was no part of the next request
         assert not closed
+
+
+async def test_a_full_token_endpoint_says_so_at_once_and_serves_again_when_senders_go(place: Place) -> None:
+    """Connections that announce a form and never send it hold the places; nobody else is kept waiting for them."""
+    host, _, port = place.origin.removeprefix("https://").rpartition(":")
+    form = "application/x-www-form-urlencoded"
+    head = f"POST /v1/token HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: {form}\r\nContent-Length: 100\r\n\r\n"
+    tls = trust(place.tls.ca)
+    async with place.running(), contextlib.AsyncExitStack() as stack:
+        for _ in range(REQUESTS):
+            _, writer = await asyncio.open_connection(host, int(port), ssl=tls)
+            stack.callback(writer.close)
+            writer.write(head.encode() + b"grant_type=")
+            await writer.drain()
+        got = b""
+        async with asyncio.timeout(60):
+            while b"instance-requests-limit" not in got:  # until all of those heads have been read
+                got, _ = await raw(place, head.encode() + b"x" * 100)
+        assert got.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1" in got.lower()
+        # What is signed, and what has no body, is not held up.
+        get = f"GET /.well-known/jwks.json HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+        assert (await raw(place, get))[0].startswith(b"HTTP/1.1 200")
+        await stack.aclose()
+        async with asyncio.timeout(60):
+            while not (await raw(place, head.encode() + b"x" * 100))[0].startswith(b"HTTP/1.1 400"):
+                pass

@@ -273,7 +273,7 @@ async def test_a_token_is_bound_to_the_certificate_that_the_front_proxy_saw(auth
             "client_assertion": client.assertion(),
         }
     ).encode()
-    scope = http_scope("POST", "/v1/token", [("content-type", FORM)], host=HOST)
+    scope = http_scope("POST", "/v1/token", [("content-type", FORM), ("content-length", str(len(body)))], host=HOST)
     scope["headers"].append(field(certificate))
     client.token = (await call(auth.app, scope, body)).json()["access_token"]
     bound = json.loads(base64s.decode_url(client.token.split(".")[1]))["cnf"]

@@ -25,6 +25,7 @@ from services.kernel.canonical import rfc3339
 from services.kernel.refusals import Refusal
 from services.runtime import database
 from services.runtime.jobs import Tasks
+from services.runtime.kms.cache import CachedKeys
 from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
 
@@ -139,7 +140,7 @@ def _run_with_kms(command: Callable[[Retiring], Awaitable[_T]]) -> _T:
                     SqlLedger(engine, tasks),
                     S3Vault(store),
                     StoreRecords(store),
-                    KmsKeys(kms),
+                    KmsKeys(CachedKeys(kms)),
                     kms,
                     world,
                 )

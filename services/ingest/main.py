@@ -56,7 +56,7 @@ from services.ingest.usecases.retire_kek import Retiring
 from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
-from services.kernel.sealing.keys import KeyAccess, KeyManagement
+from services.kernel.sealing.keys import KeyManagement
 from services.kernel.secrecy import DeploymentProfile
 from services.runtime import database
 from services.runtime.admin import create_admin
@@ -94,7 +94,7 @@ class Parts:
 
     engine: AsyncEngine
     store: ObjectStore
-    kms: KeyAccess
+    kms: CachedKeys
     management: KeyManagement
     ledger: SqlLedger
     classifications: SqlClassificationLedger

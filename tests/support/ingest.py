@@ -32,6 +32,7 @@ from services.kernel.identifiers import AgencyId, ClientId, ComponentId, Package
 from services.kernel.messages import Grant
 from services.kernel.rules import baseline_bundle
 from services.kernel.rules.model import PAYLOAD_TYPE
+from services.kernel.sealing.keys import KeyManagement
 from services.kernel.signing.claims import AccessClaims
 from services.kernel.signing.keys import PrivateKey, thumbprint, to_jwk
 from services.runtime.database import create_engine
@@ -246,7 +247,9 @@ class Ingest:
 
 
 @asynccontextmanager
-async def ingest(database: Database, folder: Path, store: ObjectStore | None = None) -> AsyncIterator[Ingest]:
+async def ingest(
+    database: Database, folder: Path, store: ObjectStore | None = None, kms: KeyManagement | None = None
+) -> AsyncIterator[Ingest]:
     """The service without a listener, with one agency, one fonds and no rules yet."""
     grant_key = Ed25519PrivateKey.generate()
     settings = _settings(database, folder, grant_key)
@@ -257,7 +260,7 @@ async def ingest(database: Database, folder: Path, store: ObjectStore | None = N
     registry = Registry(facts, ISSUER)
     await registry.poll()
     store = store or MemoryStore()
-    parts = Parts.of(engine, store, FileKeyring(folder / "keyring.json", environment="development"))
+    parts = Parts.of(engine, store, kms or FileKeyring(folder / "keyring.json", environment="development"))
     try:
         async with wired(parts, settings, RegistryDirectory(registry)) as wiring:
             tokens = AccessTokens(IssuerKeys(issuer), issuer=ISSUER, audience=AUDIENCE)

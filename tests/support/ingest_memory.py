@@ -47,6 +47,7 @@ from services.kernel.identifiers import (
 )
 from services.kernel.records import OfficerKey
 from services.kernel.refusals.identity import RequestReplayed
+from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import kek_name
 from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
@@ -521,6 +522,9 @@ class MemoryKeys:
 
     async def open_package_key(self, key: PackageKey) -> bytes:
         return self._keys[key.wrapped]
+
+    def disown(self, *keys: PackageKey) -> KmsUnavailable:
+        return KmsUnavailable()
 
 
 @dataclass(frozen=True)

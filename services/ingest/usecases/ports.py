@@ -19,6 +19,7 @@ from services.ingest.usecases.erasure_ports import Erasures
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import Plan, Segment
 from services.kernel.records import OfficerKey
+from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.rules import CompiledBundle
 from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
@@ -461,7 +462,11 @@ class Keys(Protocol):
     async def new_package_key(self, fonds: FondsId, level: Level, year: int) -> tuple[PackageKey, bytes]:
         """A fresh package key: as wrapped, and its 32 secret bytes."""
 
-    async def open_package_key(self, key: PackageKey) -> bytes: ...
+    async def open_package_key(self, key: PackageKey) -> bytes:
+        """Its 32 secret bytes. Raises KmsUnavailable, also where the KMS does not open it."""
+
+    def disown(self, *keys: PackageKey) -> KmsUnavailable:
+        """What these were opened to opens no component's key: it is forgotten, and this is the refusal to raise."""
 
 
 class Judge(Protocol):

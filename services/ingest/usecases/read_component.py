@@ -13,6 +13,7 @@ from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ClientId, ComponentId
 from services.kernel.layout import Plan
 from services.kernel.refusals.packages import ComponentUnknown, RangeUnsatisfiable
+from services.kernel.sealing.keys import KeyBroken, unwrap_component_key
 from services.kernel.secrecy import Level
 
 
@@ -48,6 +49,7 @@ async def read_component(
         ComponentUnknown: none, held, erased or not sealed: one answer for all.
         RequestReplayed: the grant was used.
         RangeUnsatisfiable: the range lies outside the component.
+        KmsUnavailable: also where it opens the package's key to another; the grant is used up.
     """
     async with ledger.transaction() as books:
         await books.claim(grant)
@@ -69,6 +71,10 @@ async def read_component(
                 )
             )
     key = await keys.open_package_key(place.package_key)
+    try:
+        unwrap_component_key(key, place.component.wrapped_key)
+    except KeyBroken as error:
+        raise keys.disown(place.package_key) from error
     return Reading(place.component, start, end, vault.read(place, plan, parts, key, start, end))
 
 

@@ -27,7 +27,7 @@ from services.ingest.usecases.ports import (
 from services.kernel.identifiers import AttemptId
 from services.kernel.layout import Segment
 from services.kernel.refusals.packages import PackageNotReceiving, PackageUnknown, PartNotPlanned, PartTooSlow
-from services.kernel.sealing.keys import unwrap_component_key
+from services.kernel.sealing.keys import KeyBroken, unwrap_component_key
 from services.kernel.secrecy import Level
 
 _CROWDED = 5000  # segments of a part whose keys are opened beside the event loop
@@ -107,6 +107,12 @@ async def store_part(
 async def _part_to_seal(admitted: PartAdmitted, keys: Keys) -> PartToSeal:
     opened = {key.level: await keys.open_package_key(key) for key in admitted.package_keys}
     crowded = len(admitted.segments) > _CROWDED
+    try:
+        segment_keys = (
+            await asyncio.to_thread(_segment_keys, admitted, opened) if crowded else _segment_keys(admitted, opened)
+        )
+    except KeyBroken as error:
+        raise keys.disown(*admitted.package_keys) from error
     return PartToSeal(
         package=admitted.package.id,
         fonds=admitted.package.fonds,
@@ -116,7 +122,7 @@ async def _part_to_seal(admitted: PartAdmitted, keys: Keys) -> PartToSeal:
         length=admitted.offer.length,
         sha256=admitted.offer.sha256,
         segments=admitted.segments,
-        keys=await asyncio.to_thread(_segment_keys, admitted, opened) if crowded else _segment_keys(admitted, opened),
+        keys=segment_keys,
     )
 
 

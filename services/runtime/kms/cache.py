@@ -6,7 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from services.kernel.sealing.keys import KeyAccess
+from services.kernel.refusals.platform import KmsUnavailable
+from services.kernel.sealing.keys import KeyAccess, KeyBroken
 
 MOST_SECONDS = 60.0
 MOST_KEYS = 4096
@@ -35,8 +36,18 @@ class CachedKeys:
         self._opened: OrderedDict[tuple[str, bytes], tuple[float, bytes]] = OrderedDict()  # oldest first
 
     async def generate(self, kek: str) -> tuple[bytes, bytes]:
-        """Raises KmsUnavailable."""
+        """A fresh key that the KMS has opened again: bytes sealed under a key that it cannot open would be lost.
+
+        Raises:
+            KmsUnavailable: also where it opens to another key.
+        """
         key, wrapped = await self._kms.generate(kek)
+        try:
+            opened = await self._kms.unwrap(kek, wrapped)
+        except KeyBroken as error:
+            raise KmsUnavailable from error
+        if opened != key:
+            raise KmsUnavailable
         self._keep(kek, wrapped, key)
         return key, wrapped
 
@@ -59,6 +70,10 @@ class CachedKeys:
     def forget(self) -> None:
         """Drop every key now."""
         self._opened.clear()
+
+    def disown(self, kek: str, wrapped: bytes) -> None:
+        """Drop one key, which turned out to be another than it should be."""
+        self._opened.pop((kek, wrapped), None)
 
     def _kept(self, kek: str, wrapped: bytes) -> bytes | None:
         self._expire()

@@ -101,7 +101,7 @@ async def test_rotation_rewraps_every_row_and_touches_no_object(gateway: Ingest,
     assert found.rotation.ended_at is not None
     assert await bytes_in(gateway) == during
     assert {name: during[name] for name in before} == before
-    gateway.parts.kms.forget()  # type: ignore[attr-defined]  # the cache in front of the KMS
+    gateway.parts.kms.forget()
     await read_back(gateway, held)
     assert await rewrap(gateway, kek) == []
     with psycopg.connect(database.admin_url) as owner:
@@ -218,7 +218,7 @@ async def test_old_versions_go_once_no_record_needs_them(gateway: Ingest, databa
     after = await bytes_in(gateway)
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {f"recovery/{package}" for package, _ in held[:3]}
-    gateway.parts.kms.forget()  # type: ignore[attr-defined]  # the cache in front of the KMS
+    gateway.parts.kms.forget()
     await read_back(gateway, held)
     assert (await retire_kek(kek, retiring(gateway))).renewed == 0
     found = await standing(gateway, kek)

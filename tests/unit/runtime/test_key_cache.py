@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import KeyBroken
 from services.runtime.kms.cache import CachedKeys
 
@@ -15,15 +16,17 @@ class CountingKms:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.wraps = b"w" * 44
+        self.other = b""
 
     async def generate(self, kek: str) -> tuple[bytes, bytes]:
-        return b"k" * 32, b"w" * 44
+        return kek.encode() + self.wraps, self.wraps
 
     async def unwrap(self, kek: str, wrapped: bytes) -> bytes:
         self.asked += 1
         if wrapped == b"broken":
             raise KeyBroken
-        return kek.encode() + wrapped
+        return kek.encode() + wrapped + self.other
 
     async def unwrap_many(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes]:
         return [await self.unwrap(kek, entry) for entry in wrapped]
@@ -80,11 +83,34 @@ async def test_a_generated_key_need_not_be_asked_for() -> None:
     kms = CountingKms()
     cache = CachedKeys(kms)
     key, wrapped = await cache.generate("a")
+    assert kms.asked == 1  # to prove that it opens
     assert await cache.unwrap("a", wrapped) == key
-    assert kms.asked == 0
+    assert kms.asked == 1
     cache.forget()
     await cache.unwrap("a", wrapped)
-    assert kms.asked == 1
+    assert kms.asked == 2
+
+
+async def test_a_key_that_the_kms_does_not_open_again_is_not_given_out() -> None:
+    kms = CountingKms()
+    cache = CachedKeys(kms)
+    kms.other = b"another"
+    with pytest.raises(KmsUnavailable):
+        await cache.generate("a")
+    kms.other, kms.wraps = b"", b"broken"
+    with pytest.raises(KmsUnavailable):
+        await cache.generate("a")
+
+
+async def test_a_disowned_key_is_asked_for_again() -> None:
+    kms = CountingKms()
+    cache = CachedKeys(kms)
+    for wrapped in (b"1", b"2"):
+        await cache.unwrap("a", wrapped)
+    cache.disown("a", b"1")
+    for wrapped in (b"1", b"2"):
+        await cache.unwrap("a", wrapped)
+    assert kms.asked == 3
 
 
 def test_no_longer_than_a_minute() -> None:

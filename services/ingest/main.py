@@ -26,12 +26,14 @@ from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
 from services.ingest.adapters.holdings_sql import SqlHoldings
+from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.public_log import StoredLog
 from services.ingest.adapters.receipts import LogReceipts
+from services.ingest.adapters.report_sheet import sheet_of
 from services.ingest.adapters.rule_store import LedgerRuleStore
 from services.ingest.adapters.vault_s3 import S3Vault
 from services.ingest.adapters.world import SystemWorld
@@ -115,6 +117,10 @@ class Parts:
         return Retiring(self.key_ledger, self.ledger, self.vault, records, self.keys, self.management, self.world)
 
     @property
+    def inspections(self) -> SqlInspectionLedger:
+        return SqlInspectionLedger(self.engine)
+
+    @property
     def vault(self) -> S3Vault:
         return S3Vault(self.store)
 
@@ -160,6 +166,10 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             bodies=directory,
             deployment=DeploymentProfile(settings.secrecy_profile),
             backups=timedelta(days=settings.backup_days),
+            inspections=parts.inspections,
+            secrets=SqlSecretsCounter(parts.engine),
+            names=directory,
+            report_sheet=sheet_of,
         )
     finally:
         await declarations.close()

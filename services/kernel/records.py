@@ -71,6 +71,7 @@ class RegistryState:
     position: int = 0
     _codes: dict[AgencyId, dict[tuple[str, date], _Period]] = field(default_factory=dict)
     _ended: dict[AgencyId, date] = field(default_factory=dict)
+    _names: dict[AgencyId, dict[date, str]] = field(default_factory=dict)
     _fonds: dict[FondsId, Fonds] = field(default_factory=dict)
     _by_code: dict[str, list[Fonds]] = field(default_factory=dict)
     _predecessors: dict[AgencyId, list[_Predecessor]] = field(default_factory=dict)
@@ -98,6 +99,10 @@ class RegistryState:
                 begun = date.fromisoformat(start)
                 held = self._codes.setdefault(AgencyId(UUID(agency)), {})
                 held[code, begun] = _Period(begun, _day(fact.get("valid_to")))
+                # Every code of an agency comes with its first name; a new name is a fact of its own.
+                self._names.setdefault(AgencyId(UUID(agency)), {}).setdefault(date.min, str(fact.get("name") or code))
+            case {"type": "agency-renamed", "id": str(agency), "name": str(name), "on": str(day)}:
+                self._names.setdefault(AgencyId(UUID(agency)), {})[date.fromisoformat(day)] = name
             case {"type": "agency-code-ended", "id": str(agency), "code": str(code), "valid_from": str(start)}:
                 begun = date.fromisoformat(start)
                 held = self._codes.setdefault(AgencyId(UUID(agency)), {})
@@ -161,6 +166,12 @@ class RegistryState:
     def exists_on(self, agency: AgencyId, day: date) -> bool:
         """Whether the agency had not ended by that day."""
         return agency not in self._ended or day < self._ended[agency]
+
+    def name_on(self, agency: AgencyId, day: date) -> str | None:
+        """What the agency was called on that day; None where it is unknown."""
+        names = self._names.get(agency, {})
+        begun = [since for since in names if since <= day]
+        return names[max(begun)] if begun else None
 
     def has_code(self, agency: AgencyId, code: str, day: date) -> bool:
         """Whether the agency was there on that day and the code was its own."""

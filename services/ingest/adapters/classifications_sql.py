@@ -54,7 +54,9 @@ class SqlClassificationBooks(SqlBooks):
         if (await self._connection.execute(read)).one_or_none() is None:
             return None
         rows = await self._connection.execute(select(t.classification).where(t.classification.c.package == package))
-        return {row.document: Classified(Level(row.sealed_as), Level(row.level), row.due_on) for row in rows}
+        return {
+            row.document: Classified(Level(row.sealed_as), Level(row.level), row.due_on, row.ended_on) for row in rows
+        }
 
     async def note_read(self, package: PackageId) -> None:
         values = upsert(t.classification_told).values(package=package, revision=0)
@@ -73,7 +75,11 @@ class SqlClassificationBooks(SqlBooks):
     async def set_classified(
         self, package: PackageId, document: int, classified: Classified, raised_by: UUID | None = None
     ) -> None:
-        values: dict[str, object] = {"level": int(classified.level), "due_on": classified.due_on}
+        values: dict[str, object] = {
+            "level": int(classified.level),
+            "due_on": classified.due_on,
+            "ended_on": classified.ended_on,
+        }
         if raised_by is not None:
             values["raised_by"] = raised_by
         statement = upsert(t.classification).values(

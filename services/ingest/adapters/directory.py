@@ -13,7 +13,7 @@ from services.runtime.registry_feed import Registry
 
 
 class RegistryDirectory:
-    """See `usecases.ports.Directory` and `usecases.classification_ports.Bodies`. Every question raises RegistryStale while the copy is too old."""
+    """See `usecases.ports.Directory` and `usecases.classification_ports.Bodies`, `usecases.inspection_ports.AgencyNames`. Every question raises RegistryStale while the copy is too old."""
 
     def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
@@ -38,6 +38,13 @@ class RegistryDirectory:
     def body_of(self, fonds: FondsId) -> AgencyId | None:
         found = self._registry.state.fonds(fonds)
         return None if found is None else found.agency
+
+    def name_on(self, agency: AgencyId, day: date) -> str:
+        return self._registry.state.name_on(agency, day) or str(agency)
+
+    def agency_exists(self, agency: AgencyId, day: date) -> bool:
+        state = self._registry.state
+        return state.name_on(agency, day) is not None and state.exists_on(agency, day)
 
     def successions(self) -> Successions:
         return self._registry.state

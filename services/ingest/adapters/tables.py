@@ -294,6 +294,7 @@ classification = Table(
     Column("level", SmallInteger, nullable=False),
     Column("due_on", Date),
     Column("raised_by", Uuid),
+    Column("ended_on", Date),
     Index("classification_due", "due_on", postgresql_where=text("due_on IS NOT NULL")),
 )
 """What the steps add up to: the label that catalog was told, and the next day on which dates change it."""
@@ -345,3 +346,23 @@ rejudged = Table(
     Index("rejudged_waiting", "found_at", postgresql_where=text("handed_on_at IS NULL")),
 )
 """Of the documents that a later bundle finds secret: codes and places, never what a manifest says of them."""
+
+
+inspection_step = Table(
+    "inspection_step",
+    metadata,
+    Column("inspection", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("agency", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("on_day", Date, nullable=False),
+    Column("finding", Integer),
+    Column("violation", Text),
+    Column("due_on", Date),
+    Column("facts", JSONB, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Index("inspection_step_agency", "agency", "inspection"),
+)
+"""Insert-only, like `classification_step`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -10,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import Depends, Request
 
 from services.ingest.domain.in_flight import InFlight
+from services.ingest.domain.secrets_report import Overdue, SecretsReport
 from services.ingest.usecases.classification_ports import Bodies, ClassificationLedger
 from services.ingest.usecases.declare_later import Declarations
 from services.ingest.usecases.holdings import Holdings
+from services.ingest.usecases.inspection_ports import AgencyNames, InspectionLedger, SecretsCounter
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
     Directory,
@@ -26,8 +29,11 @@ from services.ingest.usecases.ports import (
     Vault,
     World,
 )
+from services.kernel.identifiers import AgencyId
 from services.kernel.secrecy import DeploymentProfile
 from services.runtime.callers import Caller, require
+
+ReportSheet = Callable[[SecretsReport, Sequence[Overdue], Callable[[AgencyId], str]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,10 @@ class Wiring:
     bodies: Bodies
     deployment: DeploymentProfile
     backups: timedelta
+    inspections: InspectionLedger
+    secrets: SecretsCounter
+    names: AgencyNames
+    report_sheet: ReportSheet
 
 
 async def wiring(request: Request) -> Wiring:
@@ -78,6 +88,8 @@ Classifying = Annotated[Caller, require("archivist", "incident-officer")]
 FollowingClassification = Annotated[Caller, require("archivist", "incident-officer", "supervisor", "auditor")]
 Custodian = Annotated[Caller, require("custodian")]
 SeeingErasures = Annotated[Caller, require("custodian", "incident-officer", "auditor")]
+Inspecting = Annotated[Caller, require("incident-officer")]
+FollowingInspections = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[

@@ -17,11 +17,15 @@ from services.kernel.secrecy import Level
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """One record: the label it was sealed with, the one catalog was told last, and the next day that changes it."""
+    """One record: the label it was sealed with, the one catalog was told last, and the next day that changes it.
+
+    `ended_on` is the last day of a term after which only a decision takes the label away.
+    """
 
     sealed_as: Level
     level: Level
     due_on: date | None
+    ended_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

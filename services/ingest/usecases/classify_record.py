@@ -255,7 +255,7 @@ async def _known(
         secrecy = _secrecy(manifest, document)
         sealed_as = _sealed_label(document, secrecy, labels, package.sealed_at)
         history = History(secrecy, sealed_as)
-        found[document] = Classified(sealed_as, sealed_as, _due_on(history, today))
+        found[document] = Classified(sealed_as, sealed_as, _due_on(history, today), _ended_on(history, today))
         await books.set_classified(package.id, document, found[document])
     return found
 
@@ -346,7 +346,9 @@ async def _apply_due(
             made.append((entry, after))
         elif (label := history.label_on(today)) is not classified.level or classified.due_on != _due_on(history, today):
             moved |= label is not classified.level
-            known[document] = replace(classified, level=label, due_on=_due_on(history, today))
+            known[document] = replace(
+                classified, level=label, due_on=_due_on(history, today), ended_on=_ended_on(history, today)
+            )
             await books.set_classified(package.id, document, known[document])
     if made or moved:
         await _put(books, package, made, known, world, deployment)
@@ -366,7 +368,7 @@ async def _put(
         await books.add_step(entry)
         await books.journal(_event(entry))
         raised = entry.after > entry.before
-        standing = Classified(history.sealed_as, entry.after, _due_on(history, today))
+        standing = Classified(history.sealed_as, entry.after, _due_on(history, today), _ended_on(history, today))
         known[entry.document] = standing
         await books.set_classified(package.id, entry.document, standing, message if raised else None)
         if raised and deployment is DeploymentProfile.OPEN:
@@ -396,6 +398,13 @@ def _due_on(history: History, today: date) -> date | None:
     if history.label_on(today) is not Level.NONE and standing.given is not Level.TUYET_MAT and standing.until:
         days.append(standing.until + timedelta(days=1))
     return min(days, default=None)
+
+
+def _ended_on(history: History, today: date) -> date | None:
+    """The last day of a term after which only a decision takes the label away (rule 14); it may lie ahead."""
+    standing = history.on(today)
+    waits = standing.given is Level.TUYET_MAT and history.label_on(today) is not Level.NONE
+    return standing.until if waits else None
 
 
 def _event(entry: RecordedStep) -> bytes:

@@ -9,12 +9,27 @@ import typer
 
 from services.catalog.adapters.ledger_sql import SqlLedger
 from services.catalog.adapters.manifests_http import HttpManifests
+from services.catalog.adapters.rebuild_sql import SqlMark
 from services.catalog.adapters.world import RealWorld
-from services.catalog.settings import CatalogSettings
+from services.catalog.settings import CatalogSettings, RebuildSettings
 from services.catalog.usecases.ports import ManifestAway
+from services.catalog.usecases.rebuild_catalog import NotEmpty, Rebuilt, rebuild_catalog
 from services.catalog.usecases.reindex_packages import reindex_packages
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
+from services.runtime.kms.keyring import FileKeyring
+from services.runtime.object_store.s3 import S3Store
+from services.runtime.rebuild_report import (
+    NOT_EMPTY,
+    AcceptLosses,
+    AdmitUnlogged,
+    OwnerUrl,
+    finish,
+    show_progress,
+    stop,
+    url_of,
+)
+from services.runtime.recovered_records import RecoveredRecords
 from services.runtime.service_client import ServiceClient
 
 QUEUE = "catalog_queue"
@@ -39,6 +54,46 @@ def reindex_command() -> None:
 def retry_command() -> None:
     """Xử lý lại các thông điệp đã nhận mà chưa xong. / Work again on received messages that are not done."""
     typer.echo(json.dumps({"messages": asyncio.run(_retry())}))
+
+
+@app.command("rebuild")
+def rebuild_command(
+    url_file: OwnerUrl,
+    admit_unlogged: AdmitUnlogged = False,
+    accept_losses: AcceptLosses = False,
+) -> None:
+    """Lập lại mục lục trống, chỉ từ kho và KMS; dừng giữa chừng thì chạy lại.
+
+    Describe every package anew in an empty catalog, from store and KMS alone; run it again if it was stopped. Exit code
+    1 where a record was not taken: each is named.
+    """
+    try:
+        rebuilt = asyncio.run(_rebuild(url_of(url_file), admit_unlogged=admit_unlogged, accept_losses=accept_losses))
+    except NotEmpty as error:
+        raise stop(NOT_EMPTY) from error
+    finish({"restored": rebuilt.restored, "present": rebuilt.present}, rebuilt.refused)
+
+
+async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool) -> Rebuilt:
+    settings = CatalogSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+    sources = RebuildSettings()  # type: ignore[call-arg]  # as above
+    owner = create_engine(owner_url, application_name="nopluu-rebuild")
+    engine = create_engine(settings.database_url(), application_name="nopluu-rebuild", pool_size=4)
+    ledger = SqlLedger(engine, Tasks(QUEUE))
+    kms = FileKeyring(sources.keyring_file, environment=settings.environment)
+    try:
+        async with S3Store(sources.s3()) as store:
+            return await rebuild_catalog(
+                records=RecoveredRecords(store, kms, engine, owner, admit_unlogged),
+                mark=SqlMark(engine, ledger),
+                ledger=ledger,
+                now=RealWorld().now,
+                told=show_progress,
+                accept_losses=accept_losses,
+            )
+    finally:
+        await engine.dispose()
+        await owner.dispose()
 
 
 async def _reindex() -> int:

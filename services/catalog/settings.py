@@ -10,6 +10,7 @@ from pydantic import Field
 
 from services.catalog.domain.labels import DEFAULT_CEILINGS
 from services.kernel.secrecy import Level
+from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import ServiceSettings
 
 Word = Literal["none", "mat", "toi_mat", "tuyet_mat"]
@@ -27,3 +28,10 @@ class CatalogSettings(ServiceSettings):
     def ceilings(self) -> Mapping[str, Level]:
         """Every reading scope's ceiling."""
         return {**DEFAULT_CEILINGS, **{scope: Level.from_wire(word) for scope, word in self.reading_ceilings.items()}}
+
+
+class RebuildSettings(StoreSettings):
+    """Where `rebuild` finds the store and the KMS; the catalog's processes have neither."""
+
+    keyring_file: Path
+    """The file keyring, in development only."""

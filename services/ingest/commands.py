@@ -12,6 +12,7 @@ import typer
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
+from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.adapters.standing import Standing, standing
 from services.ingest.adapters.vault_s3 import S3Vault
 from services.ingest.adapters.world import SystemWorld
@@ -19,6 +20,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.key_ports import KekStanding
 from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.rebuild_packages import LogNotRestored, NotEmpty, Rebuilt, rebuild_packages
 from services.ingest.usecases.retire_kek import KekNeeded, Retiring, retire_kek
 from services.ingest.usecases.rotate_kek import rotate_kek
 from services.kernel.canonical import rfc3339
@@ -28,6 +30,18 @@ from services.runtime.jobs import Tasks
 from services.runtime.kms.cache import CachedKeys
 from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
+from services.runtime.rebuild_report import (
+    LOG_FIRST,
+    NOT_EMPTY,
+    AcceptLosses,
+    AdmitUnlogged,
+    OwnerUrl,
+    finish,
+    show_progress,
+    stop,
+    url_of,
+)
+from services.runtime.recovered_records import RecoveredRecords
 
 app = typer.Typer(help="Gói nộp / packages", no_args_is_help=True)
 _QUEUE = "ingest_queue"
@@ -156,6 +170,46 @@ def _run_with_kms(command: Callable[[Retiring], Awaitable[_T]]) -> _T:
     except Refusal as error:
         typer.echo(json.dumps({"refused": error.code}), err=True)
         raise typer.Exit(1) from error
+
+
+@app.command("rebuild")
+def rebuild_command(
+    url_file: OwnerUrl,
+    admit_unlogged: AdmitUnlogged = False,
+    accept_losses: AcceptLosses = False,
+) -> None:
+    """Phục hồi các gói nộp vào cơ sở dữ liệu trống, chỉ từ kho và KMS; dừng giữa chừng thì chạy lại.
+
+    Restore packages into an empty database from store and KMS alone; run it again if it was stopped. Exit code 1 where
+    a record was not taken: each is named.
+    """
+    try:
+        rebuilt = asyncio.run(_rebuild(url_of(url_file), admit_unlogged=admit_unlogged, accept_losses=accept_losses))
+    except NotEmpty as error:
+        raise stop(NOT_EMPTY) from error
+    except LogNotRestored as error:
+        raise stop(LOG_FIRST) from error
+    counts = {"restored": rebuilt.restored, "present": rebuilt.present, "unexplained_leaves": rebuilt.unexplained}
+    finish(counts, rebuilt.refused)
+
+
+async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool) -> Rebuilt:
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+    owner = database.create_engine(owner_url, application_name="nopluu-rebuild")
+    try:
+        async with (
+            S3Store(settings.s3()) as store,
+            opened_kms(settings, environment=settings.environment) as kms,
+        ):
+            return await rebuild_packages(
+                records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
+                books=OwnersBooks(owner),
+                now=SystemWorld().now,
+                told=show_progress,
+                accept_losses=accept_losses,
+            )
+    finally:
+        await owner.dispose()
 
 
 def _run(command: Callable[[SqlLedger, S3Vault, Standing], Awaitable[_T]]) -> _T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,12 +53,19 @@ async def call(app: ASGIApp, scope: Scope, body: bytes | Iterable[bytes] = b"") 
         for number, piece in enumerate(pieces, 1)
     ]
     sent: list[Message] = []
+    answered = asyncio.Event()
 
     async def receive() -> Message:
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+        if waiting:
+            return waiting.pop(0)
+        if scope["method"] == "GET":  # who only asks stays until the answer's end; others are tested for leaving
+            await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            answered.set()
 
     await app(scope, receive, send)
     start = next(message for message in sent if message["type"] == "http.response.start")

@@ -248,13 +248,17 @@ class Ingest:
 
 @asynccontextmanager
 async def ingest(
-    database: Database, folder: Path, store: ObjectStore | None = None, kms: KeyManagement | None = None
+    database: Database,
+    folder: Path,
+    store: ObjectStore | None = None,
+    kms: KeyManagement | None = None,
+    agency: UUID | None = None,
 ) -> AsyncIterator[Ingest]:
     """The service without a listener, with one agency, one fonds and no rules yet."""
     grant_key = Ed25519PrivateKey.generate()
     settings = _settings(database, folder, grant_key)
     engine = create_engine(settings.database_url(), application_name="test", pool_size=12)
-    facts, issuer, agency = Facts(), Issuer(), uuid4()
+    facts, issuer, agency = Facts(), Issuer(), agency or uuid4()
     facts.add(type="agency", id=str(agency), code=AGENCY_CODE, valid_from=SINCE)
     facts.add(type="fonds", id=str(FONDS_ID), code=FONDS_CODE, name="Tỉnh ủy", agency=str(agency))
     registry = Registry(facts, ISSUER)

@@ -1,0 +1,126 @@
+"""Restore the packages of an empty database from the store's recovery records.
+
+Every package is one transaction's work: its rows and its events' places stand together or not at all, so a killed run
+is simply run again. What cannot be believed is told by its name and left out; the mark of the rebuild stays until a run
+ends without any, or the operator accepts the loss.
+
+Source: DESIGN promise 1, 7 "Recovery record"; DECISION-0016 (what is not restored, and why).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.kernel.identifiers import PackageId
+from services.kernel.sealing.recovered import Placed, Refused
+
+
+class NotEmpty(Exception):
+    """The database has packages that no unfinished rebuild put there: nothing is touched."""
+
+
+class LogNotRestored(Exception):
+    """The database has no leaves: `journal restore` comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is, in records: `done` of `total` were looked at."""
+
+    done: int
+    total: int
+    restored: int
+    present: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did. `unexplained` counts leaves of the log whose event no record brought back."""
+
+    restored: int
+    present: int
+    refused: tuple[Refused, ...]
+    unexplained: int
+
+
+class Batch(Protocol):
+    """Some records: how many of them stood already, which are believed, which are not."""
+
+    @property
+    def present(self) -> int: ...
+
+    @property
+    def placed(self) -> Sequence[Placed]: ...
+
+    @property
+    def refused(self) -> Sequence[Refused]: ...
+
+
+class Records(Protocol):
+    """The store's recovery records."""
+
+    async def count(self) -> int: ...
+
+    def batches(
+        self, present: Callable[[Sequence[PackageId]], Awaitable[Collection[PackageId]]]
+    ) -> AsyncIterator[Batch]: ...
+
+
+class EmptyBooks(Protocol):
+    """The rows of ingest while they are brought back, with the owner's rights."""
+
+    async def begin(self, at: datetime) -> None:
+        """Mark the rebuild; go on with one that was not ended.
+
+        Raises:
+            NotEmpty, LogNotRestored.
+        """
+
+    async def present(self, packages: Sequence[PackageId]) -> Collection[PackageId]: ...
+
+    async def restore(self, placed: Sequence[Placed]) -> Sequence[Refused]:
+        """Insert packages with all their rows and attach their events; those that contradict a row are not inserted."""
+
+    async def dangling(self) -> Sequence[Refused]:
+        """What only shows once all are there: missing origins, and keys that another record says are destroyed.
+
+        Such keys are removed here: what was erased stays erased.
+        """
+
+    async def unexplained(self) -> int: ...
+
+    async def end(self, at: datetime) -> None: ...
+
+
+async def rebuild_packages(
+    *,
+    records: Records,
+    books: EmptyBooks,
+    now: Callable[[], datetime],
+    told: Callable[[Progress], None],
+    accept_losses: bool = False,
+) -> Rebuilt:
+    """Bring back every package whose record is believed. Safe to repeat, to kill and to run again.
+
+    Raises:
+        NotEmpty, LogNotRestored
+        StoreUnavailable, KmsUnavailable, DatabaseUnavailable: run it again.
+    """
+    await books.begin(now())
+    total = await records.count()
+    restored = present = 0
+    refused: list[Refused] = []
+    async for batch in records.batches(books.present):
+        contradicting = await books.restore(batch.placed)
+        refused += [*batch.refused, *contradicting]
+        restored += len(batch.placed) - len(contradicting)
+        present += batch.present
+        told(Progress(restored + present + len(refused), total, restored, present, len(refused)))
+    refused += await books.dangling()
+    if not refused or accept_losses:
+        await books.end(now())
+    return Rebuilt(restored, present, tuple(refused), await books.unexplained())

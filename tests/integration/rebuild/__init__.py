@@ -1,0 +1,1 @@
+"""Rebuild: store and KMS give back what the database held."""

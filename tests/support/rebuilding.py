@@ -1,0 +1,150 @@
+"""A province's loss and return: rows as they stood, a log sequenced into the same store, and `rebuild` into a new database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import sql
+from psycopg.rows import dict_row
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.catalog.adapters.ledger_sql import SqlLedger as CatalogLedger
+from services.catalog.adapters.rebuild_sql import SqlMark
+from services.catalog.adapters.world import RealWorld
+from services.catalog.usecases import rebuild_catalog as catalogs
+from services.catalog.usecases.receive_message import receive_message
+from services.catalog.usecases.register_package import register_package
+from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.rebuild_sql import OwnersBooks
+from services.ingest.usecases import rebuild_packages as packages
+from services.journal.log_rows import LogRows
+from services.journal.publication import Publication
+from services.journal.restoring import Restored, restore
+from services.journal.sequencer import Sequencer
+from services.kernel.sealing.keys import KeyManagement
+from services.kernel.tlog.notes import LogSigner
+from services.runtime.database import create_engine, transaction
+from services.runtime.jobs import Tasks
+from services.runtime.object_store.port import ObjectStore
+from services.runtime.recovered_records import RecoveredRecords
+from tests.support.postgres import Database
+
+SIGNER: Final = LogSigner("nopluu.example/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+KEYS: Final = [SIGNER.verifier]
+COMPARED: Final = {
+    "ingest": ("package", "package_document", "package_key", "component", "part", "attempt"),
+    "catalog": ("fonds", "package", "dossier", "document", "component", "document_words"),
+    "journal": ("leaf",),
+}
+NOT_RESTORED: Final[Mapping[str, tuple[str, ...]]] = {
+    # When the catalog wrote the row: now.
+    "catalog.package": ("registered_at",),
+}
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def rows_of(database: Database, schemas: Sequence[str] = tuple(COMPARED)) -> Rows:
+    """Every compared row of every compared table, without the columns that nothing restores."""
+    found = {}
+    with psycopg.connect(database.admin_url, row_factory=dict_row) as connection:
+        for schema in schemas:
+            for table in COMPARED[schema]:
+                name = f"{schema}.{table}"
+                rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()
+                lost = NOT_RESTORED.get(name, ())
+                kept = [{column: row[column] for column in row if column not in lost} for row in rows]
+                found[name] = sorted(kept, key=repr)
+    return found
+
+
+@asynccontextmanager
+async def engines(database: Database, *roles: str) -> AsyncIterator[list[AsyncEngine]]:
+    """One engine a role."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for role in roles:
+            engine = create_engine(database.url_for(role), application_name="test", pool_size=4)
+            stack.push_async_callback(engine.dispose)
+            made.append(engine)
+        yield made
+
+
+async def sequence(database: Database, store: ObjectStore) -> None:
+    """Number everything and publish it into the store."""
+    async with engines(database, "nopluu_journal") as [engine], engine.connect() as connection:
+        rows = LogRows(connection)
+        assert await rows.lock()
+        sequencer = Sequencer(SIGNER, [], publication=Publication(store), now=lambda: datetime.now(UTC))
+        await sequencer.open(rows)
+        while await sequencer.number(rows):
+            pass
+        if sequencer.behind:
+            await sequencer.publish(rows)
+
+
+async def register_all(database: Database) -> None:
+    """What catalog's worker does with ingest's messages, delivered by hand."""
+    async with engines(database, "nopluu_ingest", "nopluu_catalog") as [ingest, catalog]:
+        async with transaction(ingest) as connection:
+            query = text("SELECT body FROM ingest.outbox WHERE kind = 'package_sealed' ORDER BY created_at")
+            bodies = [bytes(body) for body in (await connection.execute(query)).scalars()]
+        ledger, world = CatalogLedger(catalog, Tasks("catalog_queue")), RealWorld()
+        for body in bodies:
+            message = await receive_message(body, ledger=ledger, world=world)
+            await register_package(
+                message, ledger=ledger, manifests=_Manifests(SqlLedger(ingest, Tasks("ingest_queue"))), world=world
+            )
+
+
+async def restore_log(database: Database, store: ObjectStore) -> Restored:
+    """`nopluu-admin journal restore`."""
+    async with engines(database, "nopluu_journal") as [engine], engine.connect() as connection:
+        return await restore(connection, store, KEYS)
+
+
+async def rebuild_ingest(
+    database: Database, store: ObjectStore, kms: KeyManagement, *, admit_unlogged: bool = False, accept: bool = False
+) -> packages.Rebuilt:
+    """`nopluu-admin ingest rebuild`."""
+    async with engines(database, "postgres") as [owner]:
+        return await packages.rebuild_packages(
+            records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
+            books=OwnersBooks(owner),
+            now=lambda: datetime.now(UTC),
+            told=lambda _: None,
+            accept_losses=accept,
+        )
+
+
+async def rebuild_catalog(database: Database, store: ObjectStore, kms: KeyManagement) -> catalogs.Rebuilt:
+    """`nopluu-admin catalog rebuild`."""
+    async with engines(database, "postgres", "nopluu_catalog") as [owner, engine]:
+        ledger = CatalogLedger(engine, Tasks("catalog_queue"))
+        return await catalogs.rebuild_catalog(
+            records=RecoveredRecords(store, kms, engine, owner),
+            mark=SqlMark(engine, ledger),
+            ledger=ledger,
+            now=lambda: datetime.now(UTC),
+            told=lambda _: None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifests:
+    """See `catalog.usecases.ports.Manifests`; ingest's rows, asked without a request."""
+
+    ledger: SqlLedger
+
+    async def fetch(self, sha256: bytes) -> bytes:
+        async with self.ledger.transaction() as books:
+            found = await books.manifest_with_digest(sha256)
+        assert found is not None
+        return found

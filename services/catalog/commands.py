@@ -17,7 +17,7 @@ from services.catalog.usecases.rebuild_catalog import NotEmpty, Rebuilt, rebuild
 from services.catalog.usecases.reindex_packages import reindex_packages
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
-from services.runtime.kms.keyring import FileKeyring
+from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
 from services.runtime.rebuild_report import (
     NOT_EMPTY,
@@ -80,9 +80,11 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
     owner = create_engine(owner_url, application_name="nopluu-rebuild")
     engine = create_engine(settings.database_url(), application_name="nopluu-rebuild", pool_size=4)
     ledger = SqlLedger(engine, Tasks(QUEUE))
-    kms = FileKeyring(sources.keyring_file, environment=settings.environment)
     try:
-        async with S3Store(sources.s3()) as store:
+        async with (
+            S3Store(sources.s3()) as store,
+            opened_kms(sources, environment=settings.environment) as kms,
+        ):
             return await rebuild_catalog(
                 records=RecoveredRecords(store, kms, engine, owner, admit_unlogged),
                 mark=SqlMark(engine, ledger),

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from services.catalog.domain.labels import DEFAULT_CEILINGS
 from services.kernel.secrecy import Level
+from services.runtime.kms.settings import KmsSettings
 from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import ServiceSettings
 
@@ -30,8 +31,5 @@ class CatalogSettings(ServiceSettings):
         return {**DEFAULT_CEILINGS, **{scope: Level.from_wire(word) for scope, word in self.reading_ceilings.items()}}
 
 
-class RebuildSettings(StoreSettings):
+class RebuildSettings(StoreSettings, KmsSettings):
     """Where `rebuild` finds the store and the KMS; the catalog's processes have neither."""
-
-    keyring_file: Path
-    """The file keyring, in development only."""

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.identifiers import PackageId
-from services.kernel.sealing.keys import KeyBroken, KeyManagement
+from services.kernel.sealing.keys import KeyBroken, KeyAccess
 from services.kernel.sealing.recovered import (
     PREFIX,
     Believed,
@@ -61,7 +61,7 @@ class RecoveredRecords:
     """
 
     store: ObjectStore
-    kms: KeyManagement
+    kms: KeyAccess
     engine: AsyncEngine
     owner: AsyncEngine
     admit_unlogged: bool = False

@@ -28,7 +28,7 @@ from services.journal.log_rows import LogRows
 from services.journal.publication import Publication
 from services.journal.restoring import Restored, restore
 from services.journal.sequencer import Sequencer
-from services.kernel.sealing.keys import KeyManagement
+from services.kernel.sealing.keys import KeyAccess
 from services.kernel.tlog.notes import LogSigner
 from services.runtime.database import create_engine, transaction
 from services.runtime.jobs import Tasks
@@ -111,7 +111,7 @@ async def restore_log(database: Database, store: ObjectStore) -> Restored:
 
 
 async def rebuild_ingest(
-    database: Database, store: ObjectStore, kms: KeyManagement, *, admit_unlogged: bool = False, accept: bool = False
+    database: Database, store: ObjectStore, kms: KeyAccess, *, admit_unlogged: bool = False, accept: bool = False
 ) -> packages.Rebuilt:
     """`nopluu-admin ingest rebuild`."""
     async with engines(database, "postgres") as [owner]:
@@ -124,7 +124,7 @@ async def rebuild_ingest(
         )
 
 
-async def rebuild_catalog(database: Database, store: ObjectStore, kms: KeyManagement) -> catalogs.Rebuilt:
+async def rebuild_catalog(database: Database, store: ObjectStore, kms: KeyAccess) -> catalogs.Rebuilt:
     """`nopluu-admin catalog rebuild`."""
     async with engines(database, "postgres", "nopluu_catalog") as [owner, engine]:
         ledger = CatalogLedger(engine, Tasks("catalog_queue"))

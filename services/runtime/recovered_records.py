@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.identifiers import PackageId
-from services.kernel.sealing.keys import KeyBroken, KeyAccess
+from services.kernel.sealing.keys import KeyAccess, KeyBroken
 from services.kernel.sealing.recovered import (
     PREFIX,
     Believed,

@@ -27,9 +27,10 @@ from uuid import UUID
 
 from services.agency import keys
 from services.agency.answers import refusal
+from services.agency.carried_rules import Carried, RuleShelf
 from services.agency.delivery import Delivery, Dossier
 from services.agency.downloading import download
-from services.agency.errors import AgencyError, InterruptedPushError, RejectedError, UsageError
+from services.agency.errors import AgencyError, InterruptedPushError, LaterError, RejectedError, UsageError
 from services.agency.folder import read_folder
 from services.agency.listing import await_listing
 from services.agency.manifests import Declared, declare, findings_of
@@ -45,6 +46,7 @@ from services.agency.state import Pushed, State
 from services.agency.upload import DEFAULT_PART, Upload
 from services.agency.wire import Wire
 from services.kernel.refusals.registry import Text
+from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 from services.kernel.vietnam import day_in_vietnam
 
@@ -89,6 +91,7 @@ class Gateway:
         self._patience = patience
         self._stop = threading.Event()
         self.state = State(profile.state)
+        self._shelf = RuleShelf(profile.state, profile.rule_keys)
         self._wire = Wire(profile, connections=jobs + 2)
         self._session = Session(
             self._wire,
@@ -121,14 +124,15 @@ class Gateway:
     def read_sheet(self, sheet: Path, files: Path, *, layout: str = "party-flat") -> Delivery:
         """The delivery that a spreadsheet describes, checked and made fit for this deployment."""
         delivery = read_sheet(sheet, files, layout=layout, today=today(), fonds=self._profile.fonds)
-        prepare(delivery, deployment=self._deployment(), today=today())
+        prepare(delivery, deployment=self._deployment(), today=today(), rules=self.carried_rules())
         return delivery
 
     def read_folder(self, folder: Path) -> list[Delivery]:
         """The deliveries that a folder's descriptions describe, checked and made fit for this deployment."""
         deliveries = read_folder(folder, fonds=self._profile.fonds, creator=self._profile.creator)
+        rules = self.carried_rules()
         for delivery in deliveries:
-            prepare(delivery, deployment=self._deployment(), today=today())
+            prepare(delivery, deployment=self._deployment(), today=today(), rules=rules)
         return deliveries
 
     def push_sheet(self, sheet: Path, files: Path, *, partial: bool = False) -> Iterator[Outcome]:
@@ -242,6 +246,37 @@ class Gateway:
         if answer.status != 200:
             raise refusal(answer)
         return answer.body
+
+    def fetch_rules(self) -> Carried:
+        """Carry the rules in force to this machine; see `carried_rules`.
+
+        Raises:
+            RejectedError: the gateway gives rules that do not hold; what was carried before stays.
+        """
+        envelope = self.rules()
+        answer = self._session.request("GET", f"{self._session.endpoints().ingest}/v1/rules/current/signers")
+        if answer.status != 200:
+            raise refusal(answer)
+        signers = answer.json().get("signers")
+        return self._shelf.take(
+            envelope, signers if isinstance(signers, list) else [], now=datetime.now(UTC), today=today()
+        )
+
+    def carried_rules(self) -> CompiledBundle | None:
+        """The rules in force, or, where the gateway gives none that hold, the last good ones that were carried here.
+
+        None where there are neither; then the baseline judges. What is wrong is told to the observer.
+        """
+        try:
+            return self.fetch_rules().compiled
+        except (LaterError, RejectedError) as error:
+            self._observer.say(error.code, error.text)
+        try:
+            carried = self._shelf.held(today())
+        except RejectedError as error:
+            self._observer.say(error.code, error.text)
+            return None
+        return None if carried is None else carried.compiled
 
     def rules_what_if(self, draft: bytes, since: date) -> Iterator[dict[str, object]]:
         """What a draft (its canonical payload) would change in what was declared since a day, page by page.

@@ -1,8 +1,8 @@
-"""Asking on the agency's own machine what the gateway would answer: the same parser, the baseline of the same rules.
+"""Asking on the agency's own machine what the gateway would answer: the same parser, the rules carried from there.
 
 What would be refused is told at its cell and nothing of it leaves. In an open deployment a document whose protection is
 in doubt (two dates that disagree, a doubtful decision) would be held, and above "none" the gateway takes even a held
-document only as a stub; so the stub is made here. The rules in force at the gateway may say more, and have the last word.
+document only as a stub; so the stub is made here. Where no rules were carried yet the baseline judges; the gateway has the last word.
 
 Source: DESIGN 5.1, 9; domain notes §3 rules 14-20.
 """
@@ -30,20 +30,27 @@ _ANY_DAY: Final = date(2026, 1, 1)  # a bundle has a first day; its rows do not 
 _OF_DOSSIER: Final = ".dossier"  # ends the id of a rule on the dossier's own label
 
 
-def check_manifests(delivery: Delivery, *, deployment: DeploymentProfile, today: date) -> int:
+def check_manifests(
+    delivery: Delivery, *, deployment: DeploymentProfile, today: date, rules: CompiledBundle | None = None
+) -> int:
     """Tell what the gateway would refuse or hold, and make stubs of what is in doubt; returns how many.
 
     Dossiers whose rows already have errors are passed over: they are mended first.
     """
     findings = Findings(list(delivery.findings))
+    asked = rules or _baseline()
     stubs = sum(
-        _check(dossier, findings, deployment, today) for dossier in delivery.dossiers if not delivery.broken(dossier)
+        _check(dossier, findings, deployment, today, asked)
+        for dossier in delivery.dossiers
+        if not delivery.broken(dossier)
     )
     delivery.findings = findings.sorted()
     return stubs
 
 
-def _check(dossier: Dossier, findings: Findings, deployment: DeploymentProfile, today: date) -> int:
+def _check(
+    dossier: Dossier, findings: Findings, deployment: DeploymentProfile, today: date, rules: CompiledBundle
+) -> int:
     try:
         read = manifests.parse(manifest_of(dossier, submitter=_OWN_CODE, digests={}))
     except ManifestInvalid as refusal:
@@ -57,15 +64,20 @@ def _check(dossier: Dossier, findings: Findings, deployment: DeploymentProfile, 
         findings.items.extend(findings_of([Fault("", "manifest-invalid", unwritable)], dossier))
         return 0
     findings.items.extend(findings_of(_faults(read.warnings), dossier, severity="warning"))
-    return _judge(dossier, read, findings, deployment, today)
+    return _judge(dossier, read, findings, deployment, today, rules)
 
 
 def _judge(
-    dossier: Dossier, read: manifests.Manifest, findings: Findings, deployment: DeploymentProfile, today: date
+    dossier: Dossier,
+    read: manifests.Manifest,
+    findings: Findings,
+    deployment: DeploymentProfile,
+    today: date,
+    rules: CompiledBundle,
 ) -> int:
     stubs = 0
     of_dossier: set[str] = set()
-    for verdict in _baseline().judge(read, today=today, deployment=deployment):
+    for verdict in rules.judge(read, today=today, deployment=deployment):
         document = read.documents[verdict.index]
         if verdict.effect < Effect.QUARANTINE or document.secrecy.stub:
             continue

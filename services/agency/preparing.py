@@ -14,6 +14,7 @@ from services.agency.profile_lists import vocabulary
 from services.agency.secrecy_check import withhold_secrets
 from services.agency.sheets.columns import layout as layout_named
 from services.agency.sheets.reading import read_delivery
+from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 
 
@@ -28,7 +29,12 @@ def read_sheet(sheet: Path, files: Path, *, layout: str, today: date, fonds: str
     return read_delivery(sheet, files, layout=chosen, vocabulary=vocabulary(chosen.profile), today=today, fonds=fonds)
 
 
-def prepare(delivery: Delivery, *, deployment: DeploymentProfile, today: date) -> None:
-    """Make stubs of what may not leave this machine, and tell what the gateway would refuse."""
+def prepare(
+    delivery: Delivery, *, deployment: DeploymentProfile, today: date, rules: CompiledBundle | None = None
+) -> None:
+    """Make stubs of what may not leave this machine, and tell what the gateway would refuse.
+
+    `rules` are those carried from the gateway; without them the baseline judges.
+    """
     withhold_secrets(delivery, deployment=deployment, today=today)
-    check_manifests(delivery, deployment=deployment, today=today)
+    check_manifests(delivery, deployment=deployment, today=today, rules=rules)

@@ -36,7 +36,7 @@ _FIELDS: Final = (
     "state_dir",
     "secrecy_profile",
 )
-_LISTS: Final = ("log_keys",)
+_LISTS: Final = ("log_keys", "rule_keys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Profile:
     """How to reach one gateway as one client.
 
     `gateway` is an origin (`https://host[:port]`); `fonds` and `creator` are defaults for descriptions that leave them
-    out; `secrecy_profile` is `open` unless the deployment is an independent LAN.
+    out; `secrecy_profile` is `open` unless the deployment is an independent LAN. `rule_keys` are the thumbprints of the
+    officers' keys that alone may sign rules; empty where the gateway's word on officers counts.
     """
 
     gateway: str
@@ -58,6 +59,7 @@ class Profile:
     state_dir: Path | None = None
     secrecy_profile: str = "open"
     log_keys: tuple[str, ...] = ()
+    rule_keys: tuple[str, ...] = ()
     path: Path | None = field(default=None, compare=False)
 
     @classmethod
@@ -92,7 +94,6 @@ class Profile:
             raise UsageError(
                 "client-id-invalid", Text("client_id không phải là UUID", "client_id is not a UUID")
             ) from error
-        keys = table.get("log_keys")
         profile = cls(
             gateway=str(table["gateway"]).rstrip("/"),
             client_id=client,
@@ -104,7 +105,8 @@ class Profile:
             proxy=_text(table, "proxy"),
             state_dir=_beside(place, table["state_dir"]) if table.get("state_dir") else None,
             secrecy_profile=_text(table, "secrecy_profile") or "open",
-            log_keys=tuple(str(key) for key in keys) if isinstance(keys, list) else (),
+            log_keys=_list(table, "log_keys"),
+            rule_keys=_list(table, "rule_keys"),
             path=place,
         )
         profile.require_usable()
@@ -152,8 +154,7 @@ class Profile:
         table: dict[str, object] = {
             name: str(value) for name in _FIELDS if (value := getattr(self, name)) not in (None, "")
         }
-        if self.log_keys:
-            table["log_keys"] = list(self.log_keys)
+        table |= {name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)}
         profiles[self.name] = table
         default = self.name if make_default or not document.get("default") else str(document["default"])
         write_private(place, _toml(default, profiles).encode())
@@ -242,6 +243,11 @@ def _toml(default: str, profiles: Mapping[str, Mapping[str, object]]) -> str:
 
 def _table(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(table: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = table.get(name)
+    return tuple(str(entry) for entry in value) if isinstance(value, list) else ()
 
 
 def _text(table: Mapping[str, object], name: str) -> str | None:

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.onebox.stack import StoreName
-from tests.bench import gateway, large_parts, memory, receipts, small_files
+from tests.bench import gateway, large_parts, memory, receipts, rules, small_files
 from tests.bench.measuring import Comparison, table
 from tests.support.stores import STORES, available, running_store
 
-_GROUPS = ("large", "small", "memory", "gateway", "receipts")
+_GROUPS = ("large", "small", "memory", "gateway", "receipts", "rules")
 
 
 def main() -> None:
@@ -52,6 +52,8 @@ def _measure(kind: StoreName, asked: argparse.Namespace) -> Iterator[Comparison]
                 yield memory.measure(store.settings)
     if "gateway" in asked.only:
         yield from gateway.measure(kind, asked.where, few, asked.scale)
+    if "rules" in asked.only:
+        yield from rules.measure(few)
     if "receipts" in asked.only:
         yield from receipts.measure(kind, asked.where, asked.scale)
 

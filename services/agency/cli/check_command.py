@@ -6,16 +6,18 @@ Source: usability notes B5, B6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.agency.carried_rules import OLD_DAYS, RuleShelf
 from services.agency.cli import findings_view
 from services.agency.cli.context import Context, Json, context_of, terminal_for
 from services.agency.cli.terminal import Terminal
 from services.agency.delivery import Delivery
-from services.agency.errors import Exit, UsageError
+from services.agency.errors import Exit, RejectedError, UsageError
 from services.agency.folder import read_folder
 from services.agency.gateway import today
 from services.agency.preparing import prepare, read_sheet
@@ -23,6 +25,7 @@ from services.agency.profile import Profile
 from services.agency.sheets.columns import LAYOUTS
 from services.agency.sheets.report import write_report
 from services.kernel.refusals.registry import Text
+from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 
 Source = Annotated[
@@ -55,8 +58,9 @@ def check(
     profile = _profile_if_any(shared)
     deliveries = read(source, files, layout, profile)
     deployment = DeploymentProfile(profile.secrecy_profile if profile else DeploymentProfile.OPEN)
+    rules = carried(terminal, profile)
     for delivery in deliveries:
-        prepare(delivery, deployment=deployment, today=today())
+        prepare(delivery, deployment=deployment, today=today(), rules=rules)
     findings = [finding for delivery in deliveries for finding in delivery.findings]
     findings_view.show(terminal, findings)
     if report is not None:
@@ -69,6 +73,41 @@ def check(
     code = Exit.REJECTED if errors else Exit.DONE
     conclude(terminal, deliveries, code)
     raise typer.Exit(code)
+
+
+def carried(terminal: Terminal, profile: Profile | None) -> CompiledBundle | None:
+    """The rules carried from the gateway, with their age told; None, also told, where the baseline has to do."""
+    held = None
+    if profile is not None:
+        try:
+            held = RuleShelf(profile.state, profile.rule_keys).held(today())
+        except RejectedError as error:
+            terminal.note("rules_refused", f"{terminal.pick(error.text)} [{error.code}]", code=error.code)
+    if held is None:
+        terminal.note(
+            "rules_used",
+            terminal.words(
+                "Xét theo bộ quy tắc gốc của chương trình; lấy bộ đang hiệu lực: nopluu rules fetch",
+                "Judged by this program's baseline; fetch the rules in force: nopluu rules fetch",
+            ),
+            version=None,
+        )
+        return None
+    days = held.age_days(datetime.now(UTC))
+    old = days >= OLD_DAYS
+    terminal.note(
+        "rules_used",
+        terminal.words(
+            f"Xét theo bộ quy tắc phiên bản {held.version}, lấy về {days} ngày trước"
+            + ("; hãy lấy lại: nopluu rules fetch" if old else ""),
+            f"Judged by rules version {held.version}, fetched {days} days ago"
+            + ("; fetch them again: nopluu rules fetch" if old else ""),
+        ),
+        version=held.version,
+        sha256=held.compiled.bundle.sha256.hex(),
+        age_days=days,
+    )
+    return held.compiled
 
 
 def conclude(terminal: Terminal, deliveries: Sequence[Delivery], code: Exit) -> None:

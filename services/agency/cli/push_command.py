@@ -6,20 +6,24 @@ Source: DESIGN 5; usability notes B1-B4, B10.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
 
 from services.agency.cli import findings_view
-from services.agency.cli.check_command import Files, LayoutName, Source, conclude, read
+from services.agency.cli.check_command import Files, LayoutName, Source, carried, conclude, read
 from services.agency.cli.context import Json, context_of, overall, terminal_for
 from services.agency.cli.progress import progress_on
 from services.agency.cli.terminal import Terminal, error_members
-from services.agency.errors import AgencyError, Exit, UsageError
+from services.agency.delivery import Delivery
+from services.agency.errors import AgencyError, Exit, RejectedError, UsageError
 from services.agency.gateway import Gateway, Outcome, require_sound, today
 from services.agency.preparing import prepare
+from services.agency.profile import Profile
 from services.kernel.layout import PART_SIZES
 from services.kernel.refusals.registry import Text
+from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 
 _MIB: Final = 1024 * 1024
@@ -58,14 +62,11 @@ def push(
             "part-size-unknown", Text("--part-size là 1, 2, 4, 8 hoặc 16", "--part-size is 1, 2, 4, 8 or 16")
         )
     rate = _rate(limit_rate)
-    deliveries = read(source, files, layout, profile)
-    deployment = DeploymentProfile(profile.secrecy_profile)
-    for delivery in deliveries:
-        prepare(delivery, deployment=deployment, today=today())
-    findings = [finding for delivery in deliveries for finding in delivery.findings]
-    findings_view.show(terminal, [finding for finding in findings if finding.severity != "info"])
-    for delivery in deliveries:
-        require_sound(delivery, partial=partial)
+    rules = carried(terminal, profile)
+    deliveries = _sound(terminal, profile, lambda: read(source, files, layout, profile), rules, partial=partial)
+    if not dry_run and (newer := _refreshed(terminal, profile, rules)) is not None:
+        # What may not leave becomes a stub by the newest rules: everything is looked at again.
+        deliveries = _sound(terminal, profile, lambda: read(source, files, layout, profile), newer, partial=partial)
     if dry_run:
         conclude(terminal, deliveries, Exit.DONE)
         return
@@ -89,6 +90,36 @@ def push(
                 if outcome.error is not None and outcome.error.exit is Exit.IDENTITY:
                     break  # the next dossier would be refused for the same reason
     raise typer.Exit(_conclude(terminal, outcomes, sum(len(delivery.dossiers) for delivery in deliveries)))
+
+
+def _sound(
+    terminal: Terminal,
+    profile: Profile,
+    source: Callable[[], list[Delivery]],
+    rules: CompiledBundle | None,
+    *,
+    partial: bool,
+) -> list[Delivery]:
+    """The deliveries, made fit for this deployment by these rules; raises RejectedError where they have errors."""
+    deliveries = source()
+    for delivery in deliveries:
+        prepare(delivery, deployment=DeploymentProfile(profile.secrecy_profile), today=today(), rules=rules)
+    findings = [finding for delivery in deliveries for finding in delivery.findings]
+    findings_view.show(terminal, [finding for finding in findings if finding.severity != "info"])
+    for delivery in deliveries:
+        require_sound(delivery, partial=partial)
+    return deliveries
+
+
+def _refreshed(terminal: Terminal, profile: Profile, used: CompiledBundle | None) -> CompiledBundle | None:
+    """The gateway's rules where they say something else than those used so far; they are carried here, too."""
+    with progress_on(terminal) as progress, Gateway(profile, observer=progress, language=terminal.language) as gateway:
+        try:
+            newer = gateway.fetch_rules().compiled
+        except RejectedError as error:
+            terminal.note("rules_refused", f"{terminal.pick(error.text)} [{error.code}]", code=error.code)
+            return None
+    return newer if used is None or newer.bundle.sha256 != used.bundle.sha256 else None
 
 
 def _tell(terminal: Terminal, outcome: Outcome) -> None:

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     rules_app.command("assemble")(assemble)
     rules_app.command("publish")(publish)
     rules_app.command("show")(show)
+    rules_app.command("fetch")(fetch)
     rules_sheet_command.register(rules_app)
     rules_review_command.register(rules_app)
     app.add_typer(rules_app, name="rules")
@@ -108,6 +109,22 @@ def publish(
             tell_faults(terminal, error)
             raise
     _tell(terminal, read, "rules_published")
+
+
+def fetch(context: typer.Context, json: Json = False) -> None:
+    """Lấy bộ quy tắc đang hiệu lực về máy này để kiểm tra khi không có mạng. / Carry the rules here for offline checks."""
+    terminal = terminal_for(context, json)
+    with progress_on(terminal) as progress, gateway_of(context, terminal, progress) as gateway:
+        carried = gateway.fetch_rules()
+    terminal.data(
+        "rules_carried",
+        terminal.words(
+            f"phiên bản {carried.version}, hiệu lực từ {carried.compiled.bundle.effective_from}",
+            f"version {carried.version}, in force from {carried.compiled.bundle.effective_from}",
+        ),
+        version=carried.version,
+        sha256=carried.compiled.bundle.sha256.hex(),
+    )
 
 
 def show(

@@ -300,8 +300,9 @@ class SqlRecords:
         return result.one_or_none() is not None
 
     async def client(self, client: ClientId) -> ClientAndKeys | None:
-        rows = (await self._connection.execute(select(t.client).where(t.client.c.id == client))).all()
-        return next(iter(await self._clients(rows)), None)
+        row = (await self._connection.execute(select(t.client).where(t.client.c.id == client))).one_or_none()
+        keys = await self._keys([client])  # asked for a stranger too: DECISION-0015
+        return None if row is None else (_client(row), keys[client])
 
     async def clients(self, *, after: ClientId | None, limit: int) -> list[ClientAndKeys]:
         query = select(t.client).order_by(t.client.c.id).limit(limit)
@@ -310,15 +311,20 @@ class SqlRecords:
         return await self._clients((await self._connection.execute(query)).all())
 
     async def _clients(self, rows: Sequence[Row[Any]]) -> list[ClientAndKeys]:
-        keys: dict[UUID, list[ClientKey]] = {row.id: [] for row in rows}
+        keys = await self._keys([row.id for row in rows])
+        return [(_client(row), keys[row.id]) for row in rows]
+
+    async def _keys(self, clients: Sequence[UUID]) -> dict[UUID, tuple[ClientKey, ...]]:
+        """Every client's keys in the order of their beginnings."""
+        keys: dict[UUID, list[ClientKey]] = {client: [] for client in clients}
         query = (
             select(t.client_key)
-            .where(t.client_key.c.client.in_(list(keys)))
+            .where(t.client_key.c.client.in_(clients))
             .order_by(t.client_key.c.not_before, t.client_key.c.kid)
         )
         for row in await self._connection.execute(query):
             keys[row.client].append(ClientKey(row.kid, row.jwk, row.not_before, row.not_after, row.revoked_at))
-        return [(_client(row), tuple(keys[row.id])) for row in rows]
+        return {client: tuple(found) for client, found in keys.items()}
 
     async def officers_clients(self) -> list[Client]:
         query = select(t.client).where(t.client.c.officer.is_not(None), t.client.c.disabled_at.is_(None))

@@ -50,8 +50,8 @@ class ClientKey:
     proof: str | None = None
 
     def is_usable(self, now: datetime) -> bool:
-        """Whether a token may be obtained with it now."""
-        ended = self.not_after is not None and now >= self.not_after
+        """Whether a token may be obtained with it now. The end counts in whole seconds, as a token's does."""
+        ended = self.not_after is not None and now >= self.not_after.replace(microsecond=0)
         return self.revoked_at is None and not ended and self.not_before <= now
 
 

@@ -42,7 +42,10 @@ from services.kernel.signing.keys import KeyUnusable, PublicKey, from_pem, thumb
 
 @dataclass(frozen=True, slots=True)
 class KeyOffer:
-    """A key as its holder offers it, with proof of possession. `not_before` None means from now on."""
+    """A key as its holder offers it, with proof of possession. `not_before` None means from now on.
+
+    `not_after` counts in whole seconds, rounded down.
+    """
 
     proof: str
     not_before: datetime | None = None
@@ -204,10 +207,11 @@ def _key(
         return ClientKey(thumbprint(public), to_jwk(public), now, None), None
     proved = read_key_proof(offer.proof, issuer=issuer, now=now)
     start = offer.not_before or now
-    if offer.not_after is not None and offer.not_after <= max(start, now):
+    end = None if offer.not_after is None else offer.not_after.replace(microsecond=0)
+    if end is not None and end <= max(start, now):
         raise ValidityInvalid
     kid = thumbprint(proved.key)
-    return ClientKey(kid, to_jwk(proved.key), start, offer.not_after, proof=offer.proof), proved.party
+    return ClientKey(kid, to_jwk(proved.key), start, end, proof=offer.proof), proved.party
 
 
 def _public(pem: bytes) -> PublicKey:

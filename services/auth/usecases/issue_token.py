@@ -12,6 +12,7 @@ from services.kernel.refusals.identity import (
     AssertionMalformed,
     AssertionReplayed,
     AssertionSubjectMismatch,
+    GrantRefusal,
     GrantScopeRefused,
 )
 from services.kernel.signing.claims import (
@@ -52,8 +53,14 @@ async def issue_token(
 
     The jti is used up in a committed transaction before the token exists. A token never outlives its key.
 
+    Where there is no such client, or no such key of it that may be used now, the same questions are asked of the rows
+    and a signature is checked all the same, under a key that nobody holds: neither the answer nor the work tells a
+    stranger whether a client exists or how a key ended.
+
     Raises:
         GrantRefusal: one of `refusals.identity`, in that order.
+
+    Source: DESIGN 6, DECISION-0015.
     """
     try:
         parsed = parse_compact(request.assertion)
@@ -65,10 +72,14 @@ async def issue_token(
     async with ledger.transaction() as records:
         found = await records.client(client_id)
         key = None if found is None else found[0].usable_key(found[1], header.kid, now)
+        public = from_jwk(proof.nobodys_jwk(header.alg) if key is None else key.jwk)
+        try:
+            proof.check(request.assertion, parsed, header, public)
+        except GrantRefusal:
+            if key is not None:
+                raise
         if found is None or key is None:
             raise AssertionKeyUnknown
-        public = from_jwk(key.jwk)
-        proof.check(request.assertion, parsed, header, public)
         claims = judge_assertion(parsed.claims, issuer=issuer, now=now)
         if request.client_id not in (None, str(client_id)):
             raise AssertionSubjectMismatch
@@ -108,7 +119,6 @@ def _scopes(client: Client, asked: str | None) -> frozenset[str]:
 
 
 def _end(key: ClientKey, issued: datetime) -> datetime:
+    """When a token ends: a usable key ends a whole second after `issued` at the earliest."""
     full = issued + timedelta(seconds=TOKEN_LIFETIME)
-    if key.not_after is None:
-        return full
-    return max(min(full, key.not_after.replace(microsecond=0)), issued + timedelta(seconds=1))
+    return full if key.not_after is None else min(full, key.not_after.replace(microsecond=0))

@@ -122,6 +122,9 @@ class AssertionProof(Protocol):
     def check(self, token: str, parsed: CompactJws, header: JoseHeader, key: PublicKey) -> None:
         """Raises AssertionAlgorithmRefused, AssertionDerEncoded, AssertionSignatureInvalid."""
 
+    def nobodys_jwk(self, alg: str) -> Mapping[str, str]:
+        """A key for this algorithm whose private half nobody has."""
+
 
 class TokenMint(Protocol):
     """Signs access tokens with the issuer's current key."""

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.adapters import tables as t
 from services.ingest.domain.states import State
-from services.ingest.usecases.holdings import Holding, Rejudged, Rejudging
+from services.ingest.usecases.holdings import Holding, RefusedReport, Rejudged, Rejudging
 from services.ingest.usecases.recovery_records import verdict_from_json
-from services.kernel.identifiers import PackageId
+from services.kernel.identifiers import AgencyId, PackageId
 from services.kernel.secrecy import Effect
 from services.runtime.database import transaction
 
@@ -65,6 +65,36 @@ class SqlHoldings:
         query = select(func.count()).where(t.package.c.state == State.REFUSED.value, t.package.c.declared_at >= since)
         async with transaction(self._engine) as connection:
             return int((await connection.execute(query)).scalar_one())
+
+    async def refused(self, after: PackageId | None, limit: int) -> list[RefusedReport]:
+        columns = t.package.c
+        query = (
+            select(
+                columns.id,
+                columns.agency,
+                columns.declared_at,
+                columns.rules_sha256,
+                columns.manifest_salted,
+                columns.verdicts,
+            )
+            .where(columns.state == State.REFUSED.value)
+            .order_by(columns.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(columns.id > after)
+        async with transaction(self._engine) as connection:
+            return [
+                RefusedReport(
+                    PackageId(row.id),
+                    AgencyId(row.agency),
+                    row.declared_at,
+                    bytes(row.rules_sha256),
+                    bytes(row.manifest_salted),
+                    tuple(verdict_from_json(entry) for entry in row.verdicts),
+                )
+                for row in await connection.execute(query)
+            ]
 
     async def begin(self, bundle_sha256: bytes, version: int, at: datetime) -> Rejudging:
         begun = upsert(t.rejudging).values(bundle_sha256=bundle_sha256, version=version, begun_at=at)

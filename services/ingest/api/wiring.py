@@ -83,6 +83,7 @@ def submitter(sender: Caller) -> Submitter:
 Wired = Annotated[Wiring, Depends(wiring)]
 Submitting = Annotated[Caller, require("submitter")]
 Approving = Annotated[Caller, require("rule-approver")]
+RefusedReading = Annotated[Caller, require("incident-officer", "rule-approver")]
 RuleOfficer = Annotated[Caller, require("rule-author", "rule-approver")]
 Classifying = Annotated[Caller, require("archivist", "incident-officer")]
 FollowingClassification = Annotated[Caller, require("archivist", "incident-officer", "supervisor", "auditor")]

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.usecases.ports import Verdict
-from services.kernel.identifiers import PackageId
+from services.kernel.identifiers import AgencyId, PackageId
 from services.kernel.secrecy import Effect
 
 
@@ -52,6 +52,23 @@ class Rejudged:
     rules: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedReport:
+    """What is kept of a package that the rules refused, for the police: codes, places, a salted digest of its manifest."""
+
+    package: PackageId
+    agency: AgencyId
+    at: datetime
+    rules_sha256: bytes
+    manifest_salted: bytes
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def reported(self) -> bool:
+        """Whether a rule that fired demands a report."""
+        return any(verdict.report for verdict in self.verdicts)
+
+
 class Holdings(Protocol):
     """The kept manifests, and what judging them again has found."""
 
@@ -64,6 +81,9 @@ class Holdings(Protocol):
 
     async def refused_since(self, since: datetime) -> int:
         """How many packages were refused, which cannot be judged again."""
+
+    async def refused(self, after: PackageId | None, limit: int) -> list[RefusedReport]:
+        """Refused packages in the order of their ids."""
 
     async def begin(self, bundle_sha256: bytes, version: int, at: datetime) -> Rejudging:
         """The standing of this judging, begun now if it has none."""

@@ -204,6 +204,31 @@ async def test_what_an_older_instance_still_took_is_found_by_a_second_sweep(gate
     assert (row.ended_at is not None, row.judged) == (True, 1)
 
 
+async def test_refused_packages_are_told_to_the_police_by_codes_and_places_only(
+    gateway: Ingest, signers: Signers
+) -> None:
+    submitter, police = gateway.enrol("submitter"), gateway.enrol("incident-officer", officer="C")
+    for at in range(3):
+        refused = await gateway.declare(submitter, Dossier([b"mot", b"hai"], code=f"P.{at}", levels={1: "tuyet_mat"}))
+        assert refused.status == 422
+    page = await gateway.get(police, "/v1/refused-packages?limit=2")
+    assert page.status == 200, page.body
+    first = page.json()["refused"]
+    assert [(entry["agency"], entry["report"], len(entry["manifest_salted"])) for entry in first] == [
+        (str(gateway.agency), True, 64)
+    ] * 2
+    assert [(entry["pointer"], entry["effect"]) for entry in first[0]["verdicts"]] == [("/documents/1", "refuse")]
+    assert {"2", "3"} <= set(first[0]["verdicts"][0]["rules"])
+    assert len({entry["manifest_salted"] for entry in first}) == 2
+    rest = (await gateway.get(police, f"/v1/refused-packages?limit=2&after={page.json()['next']}")).json()
+    assert (len(rest["refused"]), rest["next"]) == (1, None)
+    for text_of_it in ("Kết luận", "an ninh", "tệp"):
+        assert text_of_it not in page.body.decode()
+    assert (await gateway.get(signers.approver, "/v1/refused-packages")).status == 200
+    assert (await gateway.get(signers.author, "/v1/refused-packages")).status == 403
+    assert (await gateway.get(submitter, "/v1/refused-packages")).status == 403
+
+
 async def test_rules_that_wait_for_their_day_judge_no_holdings_yet(gateway: Ingest, signers: Signers) -> None:
     submitter = gateway.enrol("submitter")
     await gateway.deposit(submitter, Dossier([b"mot"]))

@@ -65,6 +65,7 @@ class RecoveredRecords:
     engine: AsyncEngine
     owner: AsyncEngine
     admit_unlogged: bool = False
+    batch_records: int = BATCH_RECORDS
 
     async def count(self) -> int:
         """How many objects stand where records stand."""
@@ -93,7 +94,7 @@ class RecoveredRecords:
         async for entry in self.store.list(PREFIX):
             names.append(entry.name)
             size += entry.size
-            if len(names) == BATCH_RECORDS or size >= BATCH_BYTES:
+            if len(names) == self.batch_records or size >= BATCH_BYTES:
                 yield await self._batch(names, present)
                 names, size = [], 0
         if names:

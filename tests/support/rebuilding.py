@@ -29,7 +29,7 @@ from services.journal.publication import Publication
 from services.journal.restoring import Restored, restore
 from services.journal.sequencer import Sequencer
 from services.kernel.sealing.keys import KeyAccess
-from services.kernel.tlog.notes import LogSigner
+from services.kernel.tlog.notes import LogSigner, VerifierKey
 from services.runtime.database import create_engine, transaction
 from services.runtime.jobs import Tasks
 from services.runtime.object_store.port import ObjectStore
@@ -77,12 +77,14 @@ async def engines(database: Database, *roles: str) -> AsyncIterator[list[AsyncEn
         yield made
 
 
-async def sequence(database: Database, store: ObjectStore) -> None:
+async def sequence(
+    database: Database, store: ObjectStore, signer: LogSigner = SIGNER, retired: Sequence[VerifierKey] = ()
+) -> None:
     """Number everything and publish it into the store."""
     async with engines(database, "nopluu_journal") as [engine], engine.connect() as connection:
         rows = LogRows(connection)
         assert await rows.lock()
-        sequencer = Sequencer(SIGNER, [], publication=Publication(store), now=lambda: datetime.now(UTC))
+        sequencer = Sequencer(signer, retired, publication=Publication(store), now=lambda: datetime.now(UTC))
         await sequencer.open(rows)
         while await sequencer.number(rows):
             pass
@@ -104,10 +106,10 @@ async def register_all(database: Database) -> None:
             )
 
 
-async def restore_log(database: Database, store: ObjectStore) -> Restored:
+async def restore_log(database: Database, store: ObjectStore, keys: Sequence[VerifierKey] = KEYS) -> Restored:
     """`nopluu-admin journal restore`."""
     async with engines(database, "nopluu_journal") as [engine], engine.connect() as connection:
-        return await restore(connection, store, KEYS)
+        return await restore(connection, store, keys)
 
 
 async def rebuild_ingest(

@@ -57,6 +57,14 @@ class Client:
         """
         return _accepted(self.ask("POST", url, Body.of(json.dumps(value, ensure_ascii=False).encode()))).json()
 
+    def put(self, url: str, value: Mapping[str, object]) -> dict[str, object]:
+        """The answer to a JSON object at an address of the caller's choosing.
+
+        Raises:
+            AgencyError: refused.
+        """
+        return _accepted(self.ask("PUT", url, Body.of(json.dumps(value, ensure_ascii=False).encode()))).json()
+
 
 def _accepted(answer: Answer) -> Answer:
     if answer.status >= 300:

@@ -9,7 +9,7 @@ from typing import Final
 from deploy.onebox.state import StateFolder
 
 PUBLIC: Final = ("auth", "ingest", "catalog")
-PROCESSES: Final = ("journal", "auth", "ingest", "ingest-worker", "catalog", "catalog-worker")
+PROCESSES: Final = ("journal", "auth", "ingest", "ingest-worker", "ingest-custodian", "catalog", "catalog-worker")
 
 
 @dataclass(frozen=True, slots=True)

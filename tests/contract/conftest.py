@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from services.runtime.object_store.memory import MemoryStore
-from services.runtime.object_store.port import CustodyStore
+from services.runtime.object_store.port import CustodyStore, ObjectStore
 from services.runtime.object_store.s3 import S3Store
 from tests.support.components import did_not_run, took_part
 from tests.support.stores import MINIO_MISSING, STORES, RunningStore, available, running_store
@@ -49,11 +49,22 @@ async def real(running: RunningStore) -> AsyncIterator[S3Store]:
 
 
 @pytest.fixture(params=["memory", *sorted(STORES)])
-async def store(request: pytest.FixtureRequest, started: Started) -> AsyncIterator[CustodyStore]:
+async def store(request: pytest.FixtureRequest, started: Started) -> AsyncIterator[ObjectStore]:
     """The fake, then the adapter on each real store."""
     if request.param == "memory":
         yield MemoryStore()
         return
     connected = S3Store(started(request.param).settings)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture(params=["memory", *sorted(STORES)])
+async def custody_store(request: pytest.FixtureRequest, started: Started) -> AsyncIterator[CustodyStore]:
+    """The fake, then the adapter on each real store under the custodian's credential."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    connected = S3Store(started(request.param).custody)
     yield connected
     await connected.close()

@@ -15,7 +15,8 @@ def name() -> str:
     return f"parts/{uuid4()}"
 
 
-async def test_a_version_on_hold_is_not_removed_before_it_is_lifted(store: CustodyStore, name: str) -> None:
+async def test_a_version_on_hold_is_not_removed_before_it_is_lifted(custody_store: CustodyStore, name: str) -> None:
+    store = custody_store
     stored = await store.put(name, b"kept")
     assert not await store.is_held(name, stored.version_id)
     for _ in range(2):
@@ -34,7 +35,8 @@ async def test_a_version_on_hold_is_not_removed_before_it_is_lifted(store: Custo
         await store.get(name, version_id=stored.version_id)
 
 
-async def test_a_hold_is_on_one_version_and_moves_to_no_other(store: CustodyStore, name: str) -> None:
+async def test_a_hold_is_on_one_version_and_moves_to_no_other(custody_store: CustodyStore, name: str) -> None:
+    store = custody_store
     first = await store.put(name, b"first")
     await store.hold(name, first.version_id)
     second = await store.put(name, b"second")
@@ -46,7 +48,8 @@ async def test_a_hold_is_on_one_version_and_moves_to_no_other(store: CustodyStor
     await store.keep_only(name, second.version_id)
 
 
-async def test_what_is_absent_cannot_be_held(store: CustodyStore, name: str) -> None:
+async def test_what_is_absent_cannot_be_held(custody_store: CustodyStore, name: str) -> None:
+    store = custody_store
     stored = await store.put(name, b"x")
     await store.delete(name, version_id=stored.version_id)
     with pytest.raises(ObjectMissing):
@@ -56,7 +59,8 @@ async def test_what_is_absent_cannot_be_held(store: CustodyStore, name: str) -> 
             await change(name, stored.version_id)
 
 
-async def test_every_version_is_listed_once(store: CustodyStore, name: str) -> None:
+async def test_every_version_is_listed_once(custody_store: CustodyStore, name: str) -> None:
+    store = custody_store
     first, second = await store.put(name, b"first"), await store.put(name, b"the second")
     found = [entry async for entry in store.versions(name)]
     assert sorted((entry.version_id, entry.size, entry.newest, entry.marker) for entry in found) == sorted(

@@ -74,7 +74,7 @@ async def test_a_missing_bucket_is_no_missing_object(running: RunningStore, name
 
 
 async def test_a_bucket_that_keeps_no_versions_is_not_ready(running: RunningStore, name: str) -> None:
-    async with S3Store(replace(running.settings, bucket="nopluu-unversioned")) as store:
+    async with S3Store(replace(running.owner, bucket="nopluu-unversioned")) as store:
         async with store._send(store._signer.sign("PUT"), b"") as answer:
             assert answer.status in (200, 409)
         with pytest.raises(StoreUnavailable):

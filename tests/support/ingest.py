@@ -25,6 +25,7 @@ from services.ingest.api.wiring import Wiring
 from services.ingest.main import Parts, public_app, wired
 from services.ingest.settings import IngestSettings
 from services.ingest.usecases.complete_package import complete_package
+from services.ingest.usecases.erasure_ports import Custody
 from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.plans import PlanSource
 from services.kernel import dsse
@@ -210,14 +211,14 @@ class Ingest:
         data = json.dumps(body).encode()
         return await call(self.app, client.scope("PUT", target, data, content_type="application/json"), data)
 
-    async def finish(self, erasure: str) -> bool:
+    async def finish(self, erasure: str, custody: Custody | None = None) -> bool:
         """What the custodian's worker does after an order."""
         parts = self.parts
         return await finish_erasure(
             UUID(erasure),
             plans=self.plans,
             ledger=parts.ledger,
-            custody=self.custody,
+            custody=custody or self.custody,
             vault=parts.vault,
             keys=parts.keys,
             world=parts.world,

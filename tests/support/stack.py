@@ -43,7 +43,7 @@ def box() -> Iterator[OneBox]:
     try:
         with OneBox(state, Console(), Signals()) as started:
             started.start()
-            took_part("the services over HTTPS", "six processes")
+            took_part("the services over HTTPS", "seven processes")
             took_part("PostgreSQL", "from its wheel")
             took_part("SeaweedFS", "from its wheel")
             yield started

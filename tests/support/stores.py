@@ -34,6 +34,15 @@ class RunningStore:
         return self._store.settings
 
     @property
+    def custody(self) -> S3Settings:
+        """The credential that may set and lift legal holds."""
+        return self._store.custody
+
+    @property
+    def owner(self) -> S3Settings:
+        return self._store.owner
+
+    @property
     def pid(self) -> int:
         return self._child.pid
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import text
 
+from services.ingest.adapters.vault_s3 import part_key
+from services.ingest.domain.package import StoredPart
+from services.ingest.usecases.erasure_ports import Copy, Custody
 from services.ingest.usecases.hold_parts import hold_parts
-from services.kernel.identifiers import PackageId
+from services.kernel.identifiers import AttemptId, PackageId
 from services.runtime.database import transaction
 from services.runtime.object_store.memory import MemoryStore
 from services.runtime.object_store.port import ObjectHeld
@@ -22,6 +29,7 @@ from tests.support.ingest_manifests import Dossier
 from tests.support.postgres import Database
 
 MIB = 1 << 20
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -216,3 +224,75 @@ async def test_two_erasures_of_one_part_end_with_both_gone(gateway: Ingest, cust
     ((data,),) = (list(versions.values()) for versions in objects(gateway).values())
     assert data.count(0) >= 9000
     assert (await gateway.read(client, components[2])).body == files[2]
+
+
+class Died(BaseException):
+    """The process ends here, whatever would have come next."""
+
+
+class DyingCustody:
+    """The custodian's hand, which dies at its `last`th effect on the store: before it, or right after it."""
+
+    def __init__(self, custody: Custody, last: int, *, after: bool) -> None:
+        self._custody = custody
+        self._left = last
+        self._after = after
+
+    async def _step(self, effect: Coroutine[Any, Any, T]) -> T:
+        self._left -= 1
+        if not self._left and not self._after:
+            effect.close()
+            raise Died
+        done = await effect
+        if not self._left:
+            raise Died
+        return done
+
+    async def hold(self, attempt: AttemptId, object_version: str) -> None:
+        await self._step(self._custody.hold(attempt, object_version))
+
+    async def zero(self, part: StoredPart, spans: Sequence[tuple[int, int]]) -> Copy:
+        return await self._step(self._custody.zero(part, spans))
+
+    async def keep_only(self, attempt: AttemptId, object_version: str) -> None:
+        await self._step(self._custody.keep_only(attempt, object_version))
+
+
+async def test_a_death_at_any_step_is_finished_by_the_next_run(gateway: Ingest, custodian: Enrolled) -> None:
+    client = gateway.enrol("submitter")
+    neighbour = os.urandom(MIB // 2)
+    deaths = 0
+    for last, after in itertools.product(range(1, 6), (False, True)):
+        package = await gateway.deposit(client, Dossier([os.urandom(2 * MIB), neighbour], code=f"P012.{last}.{after}"))
+        await hold_parts(PackageId(UUID(package)), ledger=gateway.parts.ledger, custody=gateway.custody)
+        gone, kept = await components_of(gateway, client, package)
+        erasure = (await gateway.erase(custodian, package, gone)).json()["erasure"]
+        try:
+            await gateway.finish(erasure, DyingCustody(gateway.custody, last, after=after))
+        except Died:
+            deaths += 1
+            assert (await gateway.read(client, kept)).body == neighbour
+            assert await status_of(gateway, client, gone) == 404
+            record = await record_of(gateway, package)
+            for fact in record.parts:  # whatever happens now, a rebuild finds what its record names
+                await gateway.store.get(part_key(fact.attempt), version_id=fact.object_version)
+            assert await gateway.finish(erasure)
+        assert (await gateway.read(client, kept)).body == neighbour
+        async with gateway.parts.ledger.transaction() as books:
+            for part in await books.parts(PackageId(UUID(package))):
+                name = part_key(part.attempt)
+                assert list(objects(gateway)[name]) == [part.object_version]
+                assert await gateway.custody._store.is_held(name, part.object_version)
+    assert deaths == 8  # two copies, two removals, before and after each
+
+
+async def test_two_workers_on_one_erasure_end_as_one_would(gateway: Ingest, custodian: Enrolled) -> None:
+    client = gateway.enrol("submitter")
+    neighbour = os.urandom(MIB // 2)
+    package = await gateway.deposit(client, Dossier([os.urandom(3 * MIB), neighbour]))
+    gone, kept = await components_of(gateway, client, package)
+    erasure = (await gateway.erase(custodian, package, gone)).json()["erasure"]
+    outcomes = await asyncio.gather(*(gateway.finish(erasure) for _ in range(3)))
+    assert outcomes.count(True) == 1
+    assert (await gateway.read(client, kept)).body == neighbour
+    assert all(len(versions) == 1 for versions in objects(gateway).values())

@@ -80,4 +80,5 @@ CLIENTS: Final = (
     SampleClient("custodian", "archive", "Máy của người giữ kho", ("custodian",), "Phạm Thị Giữ"),
     SampleClient("author", "police", "Máy của người soạn quy tắc", ("rule-author",), "Trần Văn Soạn"),
     SampleClient("approver", "police", "Máy của người duyệt quy tắc", ("rule-approver",), "Lê Thị Duyệt"),
+    SampleClient("inspector", "police", "Máy của cán bộ kiểm tra", ("incident-officer",), "Phạm Văn Kiểm"),
 )

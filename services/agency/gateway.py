@@ -14,9 +14,10 @@ Source: DESIGN 5, 8, 10.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -305,6 +306,30 @@ class Gateway:
         answer = self._session.request("POST", f"{self._session.endpoints().ingest}/v1/rules", Body.of(envelope))
         if answer.status not in (200, 201):
             raise refusal(answer)
+
+    def look(self, path: str, **query: str) -> dict[str, object]:
+        """What ingest shows officers at a path, as a JSON object."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return self._get(f"{self._session.endpoints().ingest}{path}{asked}")
+
+    def record(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
+        """Record what officers decided or found, at ingest; empty where the answer has no body.
+
+        Raises:
+            RejectedError: with the refusal's code and what to do about it.
+        """
+        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
+        answer = self._session.request("POST", f"{self._session.endpoints().ingest}{path}", body)
+        if answer.status not in (200, 201, 204):
+            raise refusal(answer)
+        return answer.json() if answer.body else {}
+
+    def document(self, path: str) -> bytes:
+        """A whole file that ingest makes, such as the yearly report's workbook."""
+        answer = self._session.request("GET", f"{self._session.endpoints().ingest}{path}")
+        if answer.status != 200:
+            raise refusal(answer)
+        return answer.body
 
     def get(self, wanted: UUID, folder: Path) -> list[Path]:
         """Fetch a component, or every component of a document, dossier or package, into a folder.

@@ -18,6 +18,8 @@ import typer
 
 from services.agency.cli import (
     check_command,
+    classification_command,
+    inspection_command,
     push_command,
     read_commands,
     rules_command,
@@ -69,6 +71,8 @@ for part in (
     verify_command,
     verify_log_command,
     rules_command,
+    classification_command,
+    inspection_command,
     witness_command,
 ):
     part.register(app)

@@ -28,11 +28,12 @@ from services.kernel.secrecy import Level
 Named = Callable[[AgencyId], str]
 
 _FONT: Final = "Times New Roman"
+_LINE: Final = 16.0  # points of a line of text
 _THIN: Final = Side(style="thin", color="FF000000")
 _BOX: Final = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 _HEAD: Final = PatternFill("solid", start_color="FFE7E6E6", end_color="FFE7E6E6")
 _CENTRE: Final = Alignment(horizontal="center", vertical="center", wrap_text=True)
-_LEFT: Final = Alignment(horizontal="left", vertical="center", wrap_text=True)
+_LEFT: Final = Alignment(horizontal="left", vertical="center", wrap_text=True, indent=1)
 _LEVELS: Final = (Level.TUYET_MAT, Level.TOI_MAT, Level.MAT)
 _CLOCKS: Final = {
     Clock.NOTICE: "Thông báo thay đổi độ mật",
@@ -183,7 +184,7 @@ def _page(sheet: Worksheet, widths: Sequence[float]) -> None:
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-    sheet.page_margins = PageMargins(left=0.5, right=0.5, top=0.6, bottom=0.6)
+    sheet.page_margins = PageMargins(left=0.5, right=0.5, top=0.6, bottom=0.8, header=0.3, footer=0.4)
     sheet.print_options.horizontalCentered = True
     sheet.HeaderFooter.oddFooter = HeaderFooterItem(center=_HeaderFooterPart("Trang &P/&N"))
 
@@ -218,11 +219,16 @@ def _head(sheet: Worksheet, row: int, column: int, words: str) -> None:
 def _line(
     sheet: Worksheet, row: int, values: Sequence[int | str], *, bold: bool = False, texts: Sequence[int] = (2,)
 ) -> None:
+    lines = 1
     for column, value in enumerate(values, 1):
         cell = _put(sheet, row, column, value)
         cell.border = _BOX
         cell.font = Font(name=_FONT, size=11, bold=bold)
         cell.alignment = _LEFT if column in texts else _CENTRE
+        # A row grows with its text only where somebody edits it: the height is set for whoever just prints.
+        width = sheet.column_dimensions[get_column_letter(column)].width or 8.0
+        lines = max(lines, -(-len(str(value)) // max(1, int(width * 0.9))))
+    sheet.row_dimensions[row].height = _LINE * lines
 
 
 def _put(sheet: Worksheet, row: int, column: int, value: int | str) -> Cell:

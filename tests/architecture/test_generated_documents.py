@@ -7,11 +7,20 @@ import json
 import pytest
 
 from deploy.documents import FOLDER, FRONT, SERVICES, documents, written
+from deploy.legal_register import REGISTER, register
+from services.kernel.rules.baseline import baseline_rows
 
 
 @pytest.mark.parametrize("name", [*(f"{service}.json" for service in SERVICES), "errors.md"])
 def test_a_committed_document_has_not_drifted(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == documents()[name], "run: make openapi"
+
+
+def test_the_legal_register_names_every_rule_and_its_basis() -> None:
+    assert REGISTER.read_text("utf-8") == register(), "run: make openapi"
+    rows = [line for line in register().splitlines() if line.startswith("| ") and "LEGAL-" not in line]
+    named = {row.split("|")[1].strip() for row in rows}
+    assert {str(row["id"]) for row in baseline_rows()} <= named
 
 
 def test_the_fronts_answers_have_not_drifted() -> None:

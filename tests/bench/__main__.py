@@ -16,16 +16,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.onebox.stack import StoreName
-from tests.bench import gateway, large_parts, memory, receipts, rules, small_files
+from tests.bench import gateway, large_parts, memory, receipts, rules, signatures, small_files
 from tests.bench.measuring import Comparison, table
 from tests.support.stores import STORES, available, running_store
 
-_GROUPS = ("large", "small", "memory", "gateway", "receipts", "rules")
+_GROUPS = ("large", "small", "memory", "gateway", "receipts", "rules", "signatures")
 
 
 def main() -> None:
     """Start a store of one's own, measure, show, keep."""
     asked = _arguments()
+    if "signatures" in asked.only:
+        proofs = []
+        for comparison in signatures.measure(asked.where, asked.rounds, asked.scale):
+            print("\n" + table([comparison]), flush=True)
+            proofs.append(comparison)
+        _keep(asked.json, "signatures", proofs)
+    if set(asked.only) == {"signatures"}:
+        return
     for kind in asked.store:
         if not available(kind):
             print(f"*** {STORES[kind]} WAS NOT MEASURED: it is not on this machine (make minio). ***")

@@ -15,6 +15,7 @@ from services.kernel.refusals.platform import InstanceStopping, InternalError
 from services.runtime.logging import exception_names, logger, places
 from services.runtime.metrics import METHODS, Metrics
 from services.runtime.problems import request_id, send_problem
+from services.runtime.standing import AnswerCut
 
 NO_ROUTE: Final = "(none)"
 _STOPPING_SECONDS: Final = 2
@@ -43,6 +44,8 @@ class Observed:
             if answer.status is None:
                 await send_problem(scope, answer, InstanceStopping(retry_after=_STOPPING_SECONDS))
             raise
+        except AnswerCut:
+            raise  # told below by its code; half an answer is not to pass for a whole one
         except Exception as error:
             if answer.status is None:
                 log_unexpected(scope, error)

@@ -11,25 +11,18 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
-from services.kernel.identifiers import ClientId
 from services.kernel.refusals.identity import KeyRevoked, TokenCertificateMismatch, TokenMissing
 from services.kernel.signing.claims import AccessClaims
 from services.kernel.signing.verification import RawHeaders, SignedRequest, check_signature, read_signature
 from services.runtime.callers import Caller
 from services.runtime.nonces import Nonce
+from services.runtime.standing import Revocations
 from services.runtime.tokens import AccessTokens
 
 _BEARER: Final = re.compile(r"bearer +([A-Za-z0-9\-_.]+)", re.IGNORECASE | re.ASCII)
 _CERTIFICATE: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):", re.ASCII)
-
-
-class Revocations(Protocol):
-    """Which keys and clients may no longer be used; an answer is at most two seconds old."""
-
-    async def is_revoked(self, kid: str, client: ClientId) -> bool:
-        """Raises RegistryStale where no answer of that age can be given."""
 
 
 class RequestVerifier:
@@ -50,6 +43,11 @@ class RequestVerifier:
         self._revocations = revocations
         self._trust_front = trust_front
         self._clock = clock
+
+    @property
+    def revocations(self) -> Revocations:
+        """Where a request that runs asks again."""
+        return self._revocations
 
     async def verify(self, method: str, target_uri: str, headers: RawHeaders) -> Caller:
         """The caller, before its nonce is claimed and before a byte of the body is read.

@@ -2,7 +2,8 @@
 
 A pure ASGI layer outside FastAPI, because a part must be refused when its head arrives, before a byte of its body is
 read. Order: signature and token (`RequestVerifier`) → nonce, in a committed transaction → body, hashed while it is read
-→ the route. Scopes are the routes' own (`require`).
+→ the route. Scopes are the routes' own (`require`). While the route runs, its caller's standing is asked for again
+(`Standing`): a revoked key ends uploads and downloads too.
 
 What is public passes `PublicPosts` instead: nobody is proved there, so little is held for anybody.
 
@@ -28,10 +29,11 @@ from services.kernel.signing.targets import target_uri
 from services.runtime import nonces
 from services.runtime.callers import STATE_KEY, Caller, caller, require
 from services.runtime.database import transaction
-from services.runtime.problems import send_problem
+from services.runtime.problems import note_refusal, send_problem
 from services.runtime.public_posts import PublicPosts
-from services.runtime.request_verifier import RequestVerifier, Revocations
-from services.runtime.unread_bodies import refuse_unread
+from services.runtime.request_verifier import RequestVerifier
+from services.runtime.standing import AnswerCut, Revocations, Standing
+from services.runtime.unread_bodies import CLOSE, refuse_unread
 
 __all__ = [
     "Caller", "RequestVerifier", "Revocations", "RouteKind", "SignedRequests", "caller", "checked_body", "require",
@@ -99,7 +101,18 @@ class SignedRequests:
             await self._refuse(scope, receive, send, refusal, unread=unread)
             return
         scope.setdefault("state", {})[STATE_KEY] = sender
-        await self._app(scope, receive, send)
+        await self._run(scope, Standing(self._verifier.revocations, sender, receive, send), send)
+
+    async def _run(self, scope: Scope, standing: Standing, send: Send) -> None:
+        try:
+            await self._app(scope, standing.receive, standing.send)
+        except Exception as error:
+            if standing.ended is None:
+                raise
+            note_refusal(scope, standing.ended)
+            if standing.started:
+                raise AnswerCut from error
+            await send_problem(scope, send, standing.ended, headers=(CLOSE,))
 
     async def _verify(self, scope: Scope) -> Caller:
         address = target_uri(self._origin, scope["raw_path"], scope["query_string"])

@@ -10,6 +10,8 @@ LITEWITNESS := filippo.io/torchwood/cmd/litewitness@v0.9.0
 ONCE ?=
 STORE ?=
 STATE ?=
+ONLY ?=
+SCALE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check minio witness bench soak openapi format clean
@@ -56,6 +58,9 @@ witness: ## build litewitness, a C2SP witness that we did not write (about a min
 
 bench: $(STAMP) ## ratios beside the same store driven directly
 	@$(BIN)/python -m tests.bench
+
+soak: $(STAMP) ## what takes longer than a check can bear: 100,000 re-wraps; ONLY=part, SCALE=fraction
+	@$(BIN)/python -m tests.soak $(if $(ONLY),--only $(ONLY)) $(if $(SCALE),--scale $(SCALE))
 
 openapi: $(STAMP) ## write openapi/ and the generated documents anew
 	@$(BIN)/python -m deploy.documents

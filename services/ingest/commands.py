@@ -28,7 +28,7 @@ from services.kernel.refusals import Refusal
 from services.runtime import database
 from services.runtime.jobs import Tasks
 from services.runtime.kms.cache import CachedKeys
-from services.runtime.kms.settings import opened_kms
+from services.runtime.kms.settings import KmsAlone, opened_kms
 from services.runtime.object_store.s3 import S3Store
 from services.runtime.rebuild_report import (
     LOG_FIRST,
@@ -82,6 +82,21 @@ def reap_command(
 keys_app = typer.Typer(help="Khóa bọc khóa (KEK) / key-encryption keys", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 _Kek = Annotated[str, typer.Argument(help="FONDS/LEVEL/YEAR, như `keys status` in ra / as `keys status` prints it")]
+
+
+@keys_app.command("check")
+def keys_check_command() -> None:
+    """KMS có mở được không; không cần cơ sở dữ liệu / whether the KMS can be used; needs no database. JSON."""
+
+    async def check() -> tuple[str, bool]:
+        settings = KmsAlone()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+        async with opened_kms(settings, environment=settings.environment) as kms:
+            return settings.kms_kind, await kms.healthy()
+
+    kind, healthy = asyncio.run(check())
+    typer.echo(json.dumps({"kms": kind, "healthy": healthy}))
+    if not healthy:
+        raise typer.Exit(1)
 
 
 @keys_app.command("status")

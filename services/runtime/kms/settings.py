@@ -78,6 +78,13 @@ class KmsSettings(BaseSettings):
         return self
 
 
+class KmsAlone(KmsSettings):
+    """A KMS where there is no service yet: at the key ceremony."""
+
+    environment: Literal["development", "production"]
+    """As in `ServiceSettings`."""
+
+
 @asynccontextmanager
 async def opened_kms(settings: KmsSettings, *, environment: str) -> AsyncIterator[KeyManagement]:
     """The KMS that the settings name. Nothing is asked of it yet: a service starts while its KMS is away, and is not ready.

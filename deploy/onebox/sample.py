@@ -81,4 +81,6 @@ CLIENTS: Final = (
     SampleClient("author", "police", "Máy của người soạn quy tắc", ("rule-author",), "Trần Văn Soạn"),
     SampleClient("approver", "police", "Máy của người duyệt quy tắc", ("rule-approver",), "Lê Thị Duyệt"),
     SampleClient("inspector", "police", "Máy của cán bộ kiểm tra", ("incident-officer",), "Phạm Văn Kiểm"),
+    SampleClient("officer", "police", "Máy của cán bộ xử lý vụ việc", ("incident-officer",), "Phạm Văn Xử"),
+    SampleClient("officer2", "police", "Máy của cán bộ xác nhận", ("incident-officer",), "Hoàng Thị Xác"),
 )

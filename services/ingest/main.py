@@ -26,6 +26,7 @@ from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
 from services.ingest.adapters.holdings_sql import SqlHoldings
+from services.ingest.adapters.incidents_sql import RENEW, SqlIncidentLedger
 from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
@@ -44,18 +45,23 @@ from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.classify_record import declassify_due
 from services.ingest.usecases.complete_package import CATALOG, complete_package
+from services.ingest.usecases.decide_incident import confirm_hidden
 from services.ingest.usecases.declare_later import Declarations, forget_declarations
 from services.ingest.usecases.deliver_message import deliver_message
 from services.ingest.usecases.erasure_ports import Custody
 from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.hold_parts import hold_parts
 from services.ingest.usecases.keep_nonces import keep_nonces
+from services.ingest.usecases.open_incident import RuleIncidents
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
+from services.ingest.usecases.read_incidents import count_open
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
+from services.ingest.usecases.renew_record import renew_changed_record
 from services.ingest.usecases.retire_kek import Retiring
 from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
+from services.ingest.usecases.running_readings import RunningReadings
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.sealing.keys import KeyManagement
@@ -121,6 +127,10 @@ class Parts:
         return SqlInspectionLedger(self.engine)
 
     @property
+    def incidents(self) -> SqlIncidentLedger:
+        return SqlIncidentLedger(self.engine, Tasks(QUEUE, first=_FIRST))
+
+    @property
     def vault(self) -> S3Vault:
         return S3Vault(self.store)
 
@@ -142,6 +152,7 @@ class Parts:
 async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirectory) -> AsyncIterator[Wiring]:
     """The ports joined to their adapters; what judges in the background ends with the block."""
     judge = ManifestJudge(DeploymentProfile(settings.secrecy_profile), children=settings.judging_children)
+    running = RunningReadings(parts.ledger)
     declarations = Declarations(ledger=parts.ledger, world=parts.world, capacity=settings.judging_bytes)
     try:
         yield Wiring(
@@ -170,8 +181,11 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             secrets=SqlSecretsCounter(parts.engine),
             names=directory,
             report_sheet=sheet_of,
+            running=running,
+            incidents=parts.incidents,
         )
     finally:
+        await running.close()
         await declarations.close()
         judge.close()
 
@@ -203,6 +217,12 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
 
     async def deliver(message: str) -> None:
         await deliver_message(UUID(message), ledger=parts.ledger, courier=courier, world=parts.world)
+        await confirm_hidden(UUID(message), parts.world.now(), ledger=parts.incidents)
+
+    async def renew(package: str) -> None:
+        await renew_changed_record(
+            PackageId(UUID(package)), ledger=parts.ledger, vault=parts.vault, keys=parts.keys, world=parts.world
+        )
 
     async def reap() -> None:
         while await reap_attempts(ledger=parts.ledger, vault=parts.vault, world=parts.world):
@@ -224,6 +244,7 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
 
     worker.register("complete_package", complete, retries=COMPLETE_RETRIES)
     worker.register("deliver_message", deliver, retries=DELIVER_RETRIES)
+    worker.register(RENEW, renew, retries=COMPLETE_RETRIES)
     worker.periodic("reap_attempts", "*/5 * * * *", reap)
     worker.periodic("expire_packages", "17 * * * *", expire)
     worker.periodic("forget_declarations", "43 * * * *", forget)
@@ -248,6 +269,21 @@ def register_key_jobs(worker: Worker, parts: Parts, metrics: Metrics) -> None:
 
     worker.register(REWRAP, rewrap, retries=REWRAP_RETRIES)
     worker.periodic("resume_rotations", "*/5 * * * *", resume)
+
+
+def register_incident_counts(worker: Worker, parts: Parts, metrics: Metrics) -> None:
+    """Counts for Prometheus, and nothing else of incidents (rule 30)."""
+    still = Gauge("nopluu_incidents_open", "Incidents that are not closed.", registry=metrics.registry)
+    late = Gauge(
+        "nopluu_incident_clocks_overdue", "Time limits of incidents that have run out.", registry=metrics.registry
+    )
+
+    async def count() -> None:
+        opened, overdue = await count_open(ledger=parts.incidents, world=parts.world)
+        still.set(opened)
+        late.set(overdue)
+
+    worker.periodic("count_incidents", "* * * * *", count)
 
 
 def register_rejudging(
@@ -321,8 +357,13 @@ async def work(stop: asyncio.Event) -> None:
         judge = ManifestJudge(DeploymentProfile(settings.secrecy_profile), children=1)
         stack.callback(judge.close)
         register_rejudging(
-            worker, parts, LedgerRuleStore(parts.ledger, parts.world, RegistryDirectory(registry)), judge
+            worker,
+            parts,
+            LedgerRuleStore(parts.ledger, parts.world, RegistryDirectory(registry)),
+            judge,
+            RuleIncidents(parts.incidents, parts.world),
         )
+        register_incident_counts(worker, parts, metrics)
         await _work(worker, parts, settings, metrics, stop)
 
 

@@ -368,6 +368,15 @@ class MemoryBooks:
     async def wake_holding(self, package: PackageId) -> None:
         self._rows.jobs["hold_parts", str(package)] = None
 
+    async def held_contents(self, digests: Sequence[bytes]) -> frozenset[bytes]:
+        return frozenset()  # holds are placed by officers, whose use cases run on PostgreSQL only
+
+    async def held_documents(self, package: PackageId) -> frozenset[int]:
+        return frozenset()
+
+    async def unreadable(self, components: Sequence[ComponentId]) -> frozenset[ComponentId]:
+        return frozenset()
+
     async def wake_completion(self, package: PackageId) -> None:
         self._rows.jobs["complete_package", str(package)] = None
 

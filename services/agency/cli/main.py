@@ -19,6 +19,7 @@ import typer
 from services.agency.cli import (
     check_command,
     classification_command,
+    incident_commands,
     inspection_command,
     push_command,
     read_commands,
@@ -73,6 +74,7 @@ for part in (
     rules_command,
     classification_command,
     inspection_command,
+    incident_commands,
     witness_command,
 ):
     part.register(app)

@@ -27,7 +27,9 @@ from services.catalog.domain.description import Deposit, Description, DocumentEn
 from services.catalog.domain.labels import Reader
 from services.kernel.classification import message as classification_message
 from services.kernel.classification.message import DOSSIER, ClassificationChanged
+from services.kernel.hold_messages import HoldChanged
 from services.kernel.identifiers import ComponentId, FondsId, PackageId
+from services.kernel.refusals.platform import DatabaseUnavailable
 from services.kernel.secrecy import Level
 from services.runtime import journal
 from services.runtime.database import transaction
@@ -44,6 +46,15 @@ _TASKS: Final = {"package_sealed": REGISTER, classification_message.TYPE: RELABE
 _BATCH: Final = 10_000  # rows a statement
 _EPOCH: Final = date(1970, 1, 1)
 _BEFORE_ALL_DAYS: Final = -1_000_000  # where documents without a date stand
+_MOMENT: Final = text("SELECT clock_timestamp()")
+# Of this role, at whichever instance: others' transactions are none of a reader's.
+_AT_WORK: Final = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE usename = current_user AND datname = current_database()"
+    " AND pid <> pg_backend_pid() AND xact_start < :moment AND backend_xmin IS NOT NULL"
+)
+_LOOKS: Final = 100
+_LOOK_EVERY: Final = 0.1  # seconds
+_SETTLE: Final = text("SELECT catalog.settle_holds(:package)")
 _CHAIN_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('catalog.chain ' || :chain, 0))")
 
 
@@ -123,6 +134,16 @@ class SqlLedger:
     async def counter(self) -> AsyncIterator[SqlCounter]:
         async with transaction(self._engine) as connection:
             yield SqlCounter(connection, self._tasks)
+
+    async def readers_gone(self) -> None:
+        async with transaction(self._engine) as connection:
+            moment = (await connection.execute(_MOMENT)).scalar_one()
+        for _ in range(_LOOKS):
+            async with transaction(self._engine) as connection:
+                if not (await connection.execute(_AT_WORK, {"moment": moment})).scalar_one():
+                    return
+            await asyncio.sleep(_LOOK_EVERY)
+        raise DatabaseUnavailable(retry_after=1)
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[SqlDesk]:
@@ -229,7 +250,8 @@ class SqlDesk:
             .returning(columns.id)
         )
         superseded = list((await self._connection.execute(earlier)).scalars())
-        await self._connection.execute(delete(t.document_words).where(t.document_words.c.package.in_(superseded)))
+        for words in (t.document_words, t.held_words):
+            await self._connection.execute(delete(words).where(words.c.package.in_(superseded)))
         return True
 
     async def _insert_package(self, description: Description, current: bool, at: datetime) -> None:
@@ -362,8 +384,28 @@ class SqlDesk:
             words = await asyncio.to_thread(_word_columns, batch)
             await self._connection.execute(_WORDS, words | {"package": package, "fonds": description.deposit.fonds})
 
+    async def take_hold(self, message: HoldChanged, at: datetime) -> None:
+        kept = upsert(t.hold).values(id=message.hold, taken_at=at, lifted_at=at if message.lifted else None)
+        if message.lifted:
+            kept = kept.on_conflict_do_update(
+                index_elements=[t.hold.c.id], set_={"lifted_at": func.coalesce(t.hold.c.lifted_at, at)}
+            )
+        else:
+            kept = kept.on_conflict_do_nothing()
+        await self._connection.execute(kept)
+        rows = [
+            {"hold": message.hold, "package": item.package, "position": -1 if item.document is None else item.document}
+            for item in message.items
+        ]
+        if rows:
+            await self._connection.execute(upsert(t.hold_item).on_conflict_do_nothing(), rows)
+
+    async def settle_holds(self, package: PackageId) -> None:
+        await self._connection.execute(_SETTLE, {"package": package})
+
     async def clear(self, package: PackageId) -> None:
         for table, column in (
+            (t.held_words, t.held_words.c.package),
             (t.document_words, t.document_words.c.package),
             (t.component, t.component.c.package),
             (t.document, t.document.c.package),

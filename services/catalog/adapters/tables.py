@@ -197,3 +197,33 @@ rebuild = Table(
     CheckConstraint("single", name="rebuild_single"),
 )
 """At most one row: this database was restored from the store, or is being restored."""
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("lifted_at", DateTime(timezone=True)),
+)
+
+hold_item = Table(
+    "hold_item",
+    metadata,
+    Column("hold", Uuid, primary_key=True),
+    Column("package", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),  # -1: the whole package
+    Index("hold_item_package", "package"),
+)
+
+held_words = Table(
+    "held_words",
+    metadata,
+    Column("document", Uuid, primary_key=True),
+    Column("package", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("label", SmallInteger, nullable=False),
+    Column("issued_on", Date),
+    Column("day_number", Integer, nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Index("held_words_package", "package"),
+)

@@ -13,6 +13,7 @@ from services.catalog.domain.description import Deposit, Description
 from services.catalog.domain.labels import Reader
 from services.catalog.domain.query import Query
 from services.kernel.classification.message import ClassificationChanged
+from services.kernel.hold_messages import HoldChanged
 from services.kernel.identifiers import AgencyId, ComponentId, DocumentId, FondsId, PackageId
 from services.kernel.secrecy import Level
 
@@ -200,6 +201,12 @@ class Desk(Protocol):
     async def clear(self, package: PackageId) -> None:
         """Remove a package's rows, to be shelved again."""
 
+    async def take_hold(self, message: HoldChanged, at: datetime) -> None:
+        """Keep a hold and what it covers, or that it is lifted; the latter for ever."""
+
+    async def settle_holds(self, package: PackageId) -> None:
+        """Hide of a package's rows what holds cover, show the rest; nothing where it is not registered."""
+
     async def packages(self, *, after: PackageId | None, limit: int) -> list[PackageId]:
         """Registered packages in the order of their ids."""
 
@@ -215,6 +222,13 @@ class Ledger(Protocol):
     def counter(self) -> AbstractAsyncContextManager[Counter]: ...
 
     def keeping(self) -> AbstractAsyncContextManager[Desk]: ...
+
+    async def readers_gone(self) -> None:
+        """Return once no transaction that began before now is still at work.
+
+        Raises:
+            DatabaseUnavailable: some are, after a while; to be asked again.
+        """
 
 
 class Manifests(Protocol):

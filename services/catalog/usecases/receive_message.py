@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from services.catalog.usecases.ports import Ledger, World
+from services.catalog.usecases.take_holds import take_hold
 from services.kernel.classification.message import ClassificationChanged
+from services.kernel.hold_messages import HoldChanged
 from services.kernel.messages import MessageInvalid, PackageSealed
 from services.kernel.refusals.catalog import MessageMalformed
 
@@ -14,10 +17,16 @@ async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
     """Keep the message and defer its work in one transaction; its id. Repeating a message has no second effect.
 
     Where a label rises, rows are hidden in that same transaction: once it is acknowledged, nobody below reads them.
+    A hold is not kept for later: its rows are hidden before this returns, for the answer is taken for the confirmation.
 
     Raises:
         MessageMalformed: of no form that catalog takes.
+        DatabaseUnavailable: of a hold that must be told again.
     """
+    with suppress(MessageInvalid):  # then it is of another kind
+        hold = HoldChanged.parse(body)
+        await take_hold(hold, ledger=ledger, world=world)
+        return hold.id
     try:
         message = _parsed(body)
     except MessageInvalid as error:

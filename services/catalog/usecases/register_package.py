@@ -17,7 +17,7 @@ async def register_package(message: UUID, *, ledger: Ledger, manifests: Manifest
     """Register what a kept message tells of; a message that is done, or a package that stands, is left alone.
 
     The digest is checked before a word of the manifest is believed. One transaction makes the package's rows, takes
-    the version it supersedes out of the search and closes the message.
+    the version it supersedes out of the search, hides what an officer holds of it and closes the message.
 
     Raises:
         ManifestAway: to be tried again.
@@ -39,6 +39,7 @@ async def register_package(message: UUID, *, ledger: Ledger, manifests: Manifest
                 continue  # a step arrived meanwhile: nothing may be shelved under a label of before
             if not await desk.has_package(deposit.package):
                 await desk.shelve(description, world.now())
+                await desk.settle_holds(deposit.package)
             await desk.close_message(message, world.now())
         return
 
@@ -64,6 +65,7 @@ async def relabel_package(message: UUID, *, ledger: Ledger, manifests: Manifests
             await desk.alone_with(deposit.chain)
             if await desk.labels(package) == deposit.classified:
                 await desk.relabel(description, sorted(deposit.classified))
+                await desk.settle_holds(package)
         await desk.close_message(message, world.now())
 
 
@@ -74,6 +76,7 @@ async def reindex_package(deposit: Deposit, *, ledger: Ledger, manifests: Manife
         await desk.alone_with(deposit.chain)
         await desk.clear(deposit.package)
         await desk.shelve(description, world.now())
+        await desk.settle_holds(deposit.package)
 
 
 async def _described(deposit: Deposit, manifests: Manifests) -> Description:

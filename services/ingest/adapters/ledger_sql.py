@@ -14,11 +14,13 @@ from sqlalchemy import (
     ARRAY,
     Column,
     Integer,
+    LargeBinary,
     Row,
     Uuid,
     any_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -65,6 +67,21 @@ _COPY_COMPONENTS = (
 _COPY_TYPES = (
     "uuid", "int4", "uuid", "uuid", "bytea", "int2", "int4", "text", "text", "int8", "bytea", "int4", "uuid",
 )  # fmt: skip
+
+
+HOLDS_LOCK = "hashtext('ingest.hold')"
+_WITH_OTHERS = text(f"SELECT pg_advisory_xact_lock_shared({HOLDS_LOCK})")
+# A hold on something of the package that catalog has not confirmed.
+_UNCONFIRMED = (
+    exists()
+    .where(
+        t.hold_item.c.package == t.package.c.id,
+        t.hold.c.id == t.hold_item.c.hold,
+        t.hold.c.hidden_at.is_(None),
+        t.hold.c.lifted_at.is_(None),
+    )
+    .correlate(t.package)
+)
 
 
 class SqlLedger:
@@ -136,7 +153,7 @@ class SqlBooks:
     ) -> list[Package]:
         query = (
             select(*_PACKAGE)
-            .where(t.package.c.agency.in_(agencies), t.package.c.state != State.REFUSED.value)
+            .where(t.package.c.agency.in_(agencies), t.package.c.state != State.REFUSED.value, ~t.package.c.held)
             .order_by(t.package.c.id)
             .limit(limit)
         )
@@ -169,7 +186,7 @@ class SqlBooks:
         query = (
             select(t.package_document.c.manifest)
             .join(t.package, t.package.c.id == t.package_document.c.package)
-            .where(t.package.c.manifest_sha256 == sha256)
+            .where(t.package.c.manifest_sha256 == sha256, ~_UNCONFIRMED)
             .limit(1)
         )
         found = (await self._connection.execute(query)).scalar_one_or_none()
@@ -486,7 +503,11 @@ class SqlBooks:
 
     async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]:
         columns = t.package.c
-        query = select(columns.id).where(columns.state.in_(t.OPEN_STATES), columns.expires_at < now).limit(limit)
+        query = (
+            select(columns.id)
+            .where(columns.state.in_(t.OPEN_STATES), columns.expires_at < now, ~columns.held)
+            .limit(limit)
+        )
         return [PackageId(found) for found in (await self._connection.execute(query)).scalars()]
 
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
@@ -562,6 +583,34 @@ class SqlBooks:
             )
         )
 
+    async def held_contents(self, digests: Sequence[bytes]) -> frozenset[bytes]:
+        await self._connection.execute(_WITH_OTHERS)
+        content, hold = t.hold_content.c, t.hold.c
+        asked = bindparam("digests", list(digests), type_=ARRAY(LargeBinary))
+        query = (
+            select(content.sha256)
+            .join(t.hold, hold.id == content.hold)
+            .where(content.sha256 == any_(asked), hold.lifted_at.is_(None))
+        )
+        return frozenset(bytes(digest) for digest in (await self._connection.execute(query)).scalars())
+
+    async def held_documents(self, package: PackageId) -> frozenset[int]:
+        item = t.hold_item.c
+        query = (
+            select(item.document)
+            .join(t.hold, t.hold.c.id == item.hold)
+            .where(item.package == package, t.hold.c.lifted_at.is_(None))
+        )
+        return frozenset((await self._connection.execute(query)).scalars())
+
+    async def unreadable(self, components: Sequence[ComponentId]) -> frozenset[ComponentId]:
+        own = t.component.c
+        asked = bindparam("components", list(components), type_=ARRAY(Uuid))
+        query = select(own.id).where(
+            own.id == any_(asked), own.package == own.origin, own.held | own.wrapped_key.is_(None)
+        )
+        return frozenset(ComponentId(found) for found in (await self._connection.execute(query)).scalars())
+
     async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None:
         await self._connection.execute(
             insert(t.declaration).values(id=declaration, agency=submitter.agency, client=submitter.client, seen_at=at)
@@ -610,7 +659,7 @@ _PACKAGE = [
     for name in (
         "id", "chain", "version", "supersedes", "agency", "client", "fonds", "fonds_code", "profile", "state",
         "manifest_sha256", "plan_sha256", "rules_sha256", "part_size", "part_count", "payload_size",
-        "component_count", "stored_parts", "declared_at", "expires_at", "sealed_at", "seal_event",
+        "component_count", "stored_parts", "declared_at", "expires_at", "sealed_at", "seal_event", "held",
     )
 ]  # fmt: skip
 _COMPONENT = [
@@ -658,6 +707,7 @@ def _package(row: Row[Any]) -> Package:
         expires_at=row.expires_at,
         sealed_at=row.sealed_at,
         seal_event=row.seal_event,
+        held=row.held,
     )
 
 

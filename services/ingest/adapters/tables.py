@@ -65,6 +65,7 @@ package = Table(
     Column("levels", JSONB, nullable=False),
     Column("record_number", Integer, nullable=False, server_default=text("0")),  # writings of the recovery record
     Column("record_secret", LargeBinary),
+    Column("held", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("stored_parts BETWEEN 0 AND part_count", name="package_parts"),
     CheckConstraint("(state = 'refused') = (manifest_sha256 IS NULL)", name="package_refused"),
     Index(
@@ -137,6 +138,7 @@ component = Table(
     Column("checked_at", DateTime(timezone=True)),
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Index("component_id", "id"),
+    Index("component_sha256", "sha256"),
     Index("component_plan", "package", "plan_position"),
     postgresql_partition_by="HASH (package)",
 )
@@ -366,3 +368,80 @@ inspection_step = Table(
     Index("inspection_step_agency", "agency", "inspection"),
 )
 """Insert-only, like `classification_step`."""
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rules", JSONB, nullable=False),
+    Column("bundle_sha256", LargeBinary),
+    Column("package", Uuid, ForeignKey("ingest.package.id"), nullable=False),
+    Column("document", Integer),
+    Column("component", Uuid),
+    Column("agency", Uuid, nullable=False),
+    Column("fonds", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("decision", Text),
+    Column("level", SmallInteger),
+    Column("due_on", Date),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("hidden_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+    Index("incident_state", "state", "id"),
+    Index("incident_agency", "agency", "id"),
+    Index("incident_package", "package"),
+)
+
+incident_step = Table(
+    "incident_step",
+    metadata,
+    Column("incident", Uuid, ForeignKey("ingest.incident.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("client", Uuid),
+    Column("officer", Text),
+    Column("facts", JSONB, nullable=False),
+)
+"""Only ever inserted: ingest's role may neither change nor remove a step."""
+
+incident_clock = Table(
+    "incident_clock",
+    metadata,
+    Column("incident", Uuid, ForeignKey("ingest.incident.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("due_on", Date, nullable=False),
+    Column("met_at", DateTime(timezone=True)),
+    Index("incident_clock_due", "due_on", postgresql_where=text("met_at IS NULL")),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("incident", Uuid, ForeignKey("ingest.incident.id"), nullable=False),
+    Column("placed_at", DateTime(timezone=True), nullable=False),
+    Column("hidden_at", DateTime(timezone=True)),
+    Column("lifted_at", DateTime(timezone=True)),
+    Index("hold_incident", "incident"),
+)
+
+hold_item = Table(
+    "hold_item",
+    metadata,
+    Column("hold", Uuid, ForeignKey("ingest.hold.id"), primary_key=True),
+    Column("package", Uuid, primary_key=True),
+    Column("document", Integer, primary_key=True),  # -1: the whole package
+    Column("chain", Uuid, nullable=False),
+    Index("hold_item_package", "package"),
+)
+
+hold_content = Table(
+    "hold_content",
+    metadata,
+    Column("hold", Uuid, ForeignKey("ingest.hold.id"), primary_key=True),
+    Column("sha256", LargeBinary, primary_key=True),
+    Index("hold_content_sha256", "sha256"),
+)

@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from services.ingest.api.wiring import Calling, Wired
 from services.ingest.usecases.ports import ComponentRow, World
 from services.ingest.usecases.read_component import Reading, read_component
+from services.ingest.usecases.running_readings import ReadingCut
 from services.kernel.canonical import b64
 from services.kernel.identifiers import ClientId, ComponentId
 from services.kernel.messages import Grant, GrantBroken
@@ -34,7 +35,7 @@ _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
     description=(
         "Catalog's `GET /v1/components/{id}` leads here with a grant that is good for one use by one client within 60 "
         "seconds. One byte range can be asked for. Every byte is authenticated before it is sent; where the store's "
-        "bytes turn out to be broken the connection is cut, so compare the digest in Repr-Digest."
+        "bytes turn out to be broken, or an officer holds the component meanwhile, the connection is cut, so compare the digest in Repr-Digest."
     ),
     response_class=StreamingResponse,
     responses={
@@ -66,6 +67,7 @@ async def read(
             vault=wired.vault,
             keys=wired.keys,
             world=wired.world,
+            running=wired.running,
         )
     except RequestReplayed:
         raise GrantInvalid from None
@@ -136,7 +138,10 @@ async def _streamed(reading: Reading, headers: dict[str, str]) -> Response:
     headers["content-length"] = str(reading.end - reading.start)
     if not whole:
         headers["content-range"] = f"bytes {reading.start}-{reading.end - 1}/{size}"
-    first = await anext(reading.body, b"")
+    try:
+        first = await anext(reading.body, b"")
+    except ReadingCut:
+        raise ComponentUnknown from None
     return StreamingResponse(
         _rest(first, reading.body, reading.end - reading.start),
         status_code=200 if whole else 206,

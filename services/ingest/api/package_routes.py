@@ -36,6 +36,7 @@ from services.ingest.usecases.read_package import (
 from services.kernel.identifiers import PackageId
 from services.kernel.layout import MIB
 from services.kernel.manifest import MAX_MANIFEST
+from services.kernel.refusals.incidents import ContentHeld
 from services.kernel.refusals.manifests import ManifestInvalid, ManifestNotJson, ManifestTooComplex, ManifestTooLarge
 from services.kernel.refusals.packages import (
     AbandonTooLate,
@@ -75,6 +76,7 @@ _JUDGED = (
     RulesMissing,
     AgencyBusy,
     InstanceBusy,
+    ContentHeld,
 )
 _PRIVATE = {"cache-control": "private, no-store"}
 
@@ -161,6 +163,7 @@ async def check(request: Request, sender: Submitting, wired: Wired) -> Response:
         judged = await check_manifest(
             manifest,
             submitter(sender),
+            ledger=wired.ledger,
             judge=wired.judge,
             rules=wired.rules,
             directory=wired.directory,

@@ -15,6 +15,7 @@ from services.ingest.domain.secrets_report import Overdue, SecretsReport
 from services.ingest.usecases.classification_ports import Bodies, ClassificationLedger
 from services.ingest.usecases.declare_later import Declarations
 from services.ingest.usecases.holdings import Holdings
+from services.ingest.usecases.incident_ports import IncidentLedger
 from services.ingest.usecases.inspection_ports import AgencyNames, InspectionLedger, SecretsCounter
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
@@ -29,6 +30,7 @@ from services.ingest.usecases.ports import (
     Vault,
     World,
 )
+from services.ingest.usecases.running_readings import RunningReadings
 from services.kernel.identifiers import AgencyId
 from services.kernel.secrecy import DeploymentProfile
 from services.runtime.callers import Caller, require
@@ -65,6 +67,8 @@ class Wiring:
     secrets: SecretsCounter
     names: AgencyNames
     report_sheet: ReportSheet
+    running: RunningReadings
+    incidents: IncidentLedger
 
 
 async def wiring(request: Request) -> Wiring:
@@ -91,6 +95,9 @@ Custodian = Annotated[Caller, require("custodian")]
 SeeingErasures = Annotated[Caller, require("custodian", "incident-officer", "auditor")]
 Inspecting = Annotated[Caller, require("incident-officer")]
 FollowingInspections = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
+Deciding = Annotated[Caller, require("incident-officer")]
+Finding = Annotated[Caller, require("incident-officer", "archivist")]
+Watching = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[

@@ -64,6 +64,7 @@ class Package:
     expires_at: datetime
     sealed_at: datetime | None
     seal_event: UUID | None
+    held: bool = False  # all of it, by an officer's hold
 
     def part_length(self, number: int) -> int:
         """Plaintext bytes of one part.

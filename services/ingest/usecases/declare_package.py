@@ -32,6 +32,7 @@ from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import PART_SIZES, Plan, PlannedComponent
 from services.kernel.refusals import Pointer, Text
+from services.kernel.refusals.incidents import ContentHeld
 from services.kernel.refusals.packages import (
     AgencyPackagesLimit,
     FondsUnknown,
@@ -59,18 +60,28 @@ class Declared:
 
 
 async def check_manifest(
-    manifest: bytes, submitter: Submitter, *, judge: Judge, rules: RuleStore, directory: Directory, world: World
+    manifest: bytes,
+    submitter: Submitter,
+    *,
+    ledger: Ledger,
+    judge: Judge,
+    rules: RuleStore,
+    directory: Directory,
+    world: World,
 ) -> Judged:
     """Judge a manifest and store nothing: what `declare_package` would say.
 
     Raises:
         ManifestInvalid, FondsUnknown, SubmitterMismatch, PackageRefused: with every pointer that must be mended.
         RulesMissing: no bundle is in force.
+        ContentHeld: an officer holds some of the content.
     """
     judged = await judge.judge(manifest, await rules.current(), world.today())
     _fonds(judged, submitter, directory)
     if judged.refused:
         raise rules_refusal(judged.verdicts, "/v1/packages:check")
+    async with ledger.transaction() as books:
+        await _require_not_held(books, judged)
     return judged
 
 
@@ -81,6 +92,7 @@ async def standing_package(
 
     Raises:
         PartSizeInvalid.
+        ContentHeld: an officer holds some of that package.
         AgencyPackagesLimit: the agency already has `max_open` packages that are declared and not complete.
     """
     if part_size not in PART_SIZES:
@@ -114,7 +126,7 @@ async def declare_package(
     of a manifest is written before its verdict; of a refused one only codes, pointers and a salted digest are kept.
 
     Raises:
-        ManifestInvalid, FondsUnknown, SubmitterMismatch, SupersedesInvalid, PackageRefused, RulesMissing,
+        ManifestInvalid, FondsUnknown, SubmitterMismatch, SupersedesInvalid, PackageRefused, RulesMissing, ContentHeld,
         KmsUnavailable.
 
     Source: DESIGN 5.1, 5.2, 5.5, 8, 9.
@@ -185,6 +197,7 @@ async def _declare(
         judged.verdicts, judged.not_planned + _referenced(judged, components), judged.warnings, judged.levels
     )
     async with ledger.transaction() as books:
+        await _require_not_held(books, judged)  # before any package is locked, as an officer does
         referenced = {row.id for row in components if row.plan_position is None}
         if earlier is not None and not await _still_held(books, earlier.id, referenced):
             raise _ReferencesErased
@@ -216,8 +229,27 @@ async def _still_held(books: Books, earlier: PackageId, referenced: Collection[C
     return alive.issuperset(referenced)
 
 
+async def _require_not_held(books: Books, judged: Judged) -> None:
+    """Raises ContentHeld: an officer holds, or had expelled, some of what would be sent."""
+    held = await books.held_contents([component.sha256 for component in judged.components])
+    if held:
+        raise ContentHeld(
+            pointers=[
+                _pointer(f"/documents/{component.document}/components/{component.index}", ContentHeld)
+                for component in judged.components
+                if component.sha256 in held
+            ]
+        )
+
+
 async def _standing(books: Books, package: Package, part_size: int) -> Declared:
-    """The package that stands, cut anew where another part size is asked for and no attempt was made yet."""
+    """The package that stands, cut anew where another part size is asked for and no attempt was made yet.
+
+    Raises:
+        ContentHeld: an officer holds some of it.
+    """
+    if package.held or await books.held_documents(package.id):
+        raise ContentHeld
     plan = await books.plan(package.id)
     if package.part_size != part_size and package.state is State.DECLARED:
         locked = await books.package(package.id, lock=True)
@@ -289,7 +321,7 @@ def _fonds(judged: Judged, submitter: Submitter, directory: Directory) -> FondsI
     return fonds
 
 
-def _pointer(pointer: str, cause: type[FondsUnknown | SubmitterMismatch | SupersedesInvalid]) -> Pointer:
+def _pointer(pointer: str, cause: type[FondsUnknown | SubmitterMismatch | SupersedesInvalid | ContentHeld]) -> Pointer:
     return Pointer(pointer, cause.code, cause.detail)
 
 
@@ -330,6 +362,7 @@ async def _superseded(
         earlier = await books.package(judged.supersedes)
         if (
             earlier is None
+            or earlier.held
             or earlier.fonds != fonds
             or earlier.agency not in directory.agencies_followed_by(submitter.agency)
             or earlier.state in _NOT_SUPERSEDED

@@ -404,6 +404,15 @@ class Books(Protocol):
 
     async def add_rules(self, rules: PublishedRules, by: ClientId) -> None: ...
 
+    async def held_contents(self, digests: Sequence[bytes]) -> frozenset[bytes]:
+        """Those of the SHA-256 digests that an officer holds; no hold is placed until this block ends."""
+
+    async def held_documents(self, package: PackageId) -> frozenset[int]:
+        """Indexes of the package's documents under hold; -1 among them where all of it is."""
+
+    async def unreadable(self, components: Sequence[ComponentId]) -> frozenset[ComponentId]:
+        """Those of the components that are held or erased now."""
+
     async def open_declaration(self, declaration: PackageId, submitter: Submitter, at: datetime) -> None: ...
 
     async def touch_declaration(self, declaration: PackageId, at: datetime) -> None: ...

@@ -9,6 +9,7 @@ from services.ingest.domain.package import StoredPart
 from services.ingest.domain.states import READABLE
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import Books, ComponentPlace, ComponentRow, Keys, Ledger, Nonce, Vault, World
+from services.ingest.usecases.running_readings import RunningReadings
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import ClientId, ComponentId
 from services.kernel.layout import Plan
@@ -38,11 +39,13 @@ async def read_component(
     vault: Vault,
     keys: Keys,
     world: World,
+    running: RunningReadings,
 ) -> Reading:
     """Use a verified grant once and open the component, or a range of it.
 
     `span` is (first, last) as in a Range header: (None, n) means the last n bytes, (n, None) from n on. Holds and
-    erasure are looked up now, in ingest's own rows, whatever catalog believed when it gave the grant. The reading of a
+    erasure are looked up now, in ingest's own rows, whatever catalog believed when it gave the grant, and again while
+    the bytes leave: `body` raises ReadingCut within two seconds of a hold, at whichever instance. The reading of a
     labelled document is journaled in the transaction that uses the grant up.
 
     Raises:
@@ -51,10 +54,11 @@ async def read_component(
         RangeUnsatisfiable: the range lies outside the component.
         KmsUnavailable: also where it opens the package's key to another; the grant is used up.
     """
+    opened = running.moment()
     async with ledger.transaction() as books:
         await books.claim(grant)
         place = await books.place(component_id)
-        if place is None or place.held or place.erased or place.origin.state not in READABLE:
+        if place is None or place.held or place.origin.held or place.erased or place.origin.state not in READABLE:
             raise ComponentUnknown
         start, end = _resolve(span, place.component.size)
         plan = await plans.plan(books, place.origin.id, place.origin.plan_sha256)
@@ -75,7 +79,8 @@ async def read_component(
         unwrap_component_key(key, place.component.wrapped_key)
     except KeyBroken as error:
         raise keys.disown(place.package_key) from error
-    return Reading(place.component, start, end, vault.read(place, plan, parts, key, start, end))
+    body = vault.read(place, plan, parts, key, start, end)
+    return Reading(place.component, start, end, running.guard(component_id, opened, body))
 
 
 async def stored_parts(

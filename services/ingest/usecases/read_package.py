@@ -62,7 +62,7 @@ async def own_package(books: Books, package_id: PackageId, submitter: Submitter,
         PackageUnknown: alike for an absent one and another agency's.
     """
     package = await books.package(package_id)
-    if package is None or package.agency not in directory.agencies_followed_by(submitter.agency):
+    if package is None or package.held or package.agency not in directory.agencies_followed_by(submitter.agency):
         raise PackageUnknown
     return package
 
@@ -79,7 +79,7 @@ async def package_status(
     followed = directory.agencies_followed_by(submitter.agency)
     async with ledger.transaction() as books:
         package = await books.package(package_id)
-        if package is not None and package.agency in followed:
+        if package is not None and not package.held and package.agency in followed:
             return await _status(books, package)
         refused = await books.refused(package_id)
         if refused is not None and refused.agency in followed:
@@ -101,7 +101,30 @@ async def _status(books: Books, package: Package) -> PackageStatus:
     missing: list[tuple[int, int]] = []
     if not package.complete:
         missing = missing_ranges(package.part_count, await books.part_numbers(package.id))
-    return PackageStatus(package, await books.description(package.id), missing, await books.findings(package.id))
+    description, findings = await books.description(package.id), await books.findings(package.id)
+    held = await books.held_documents(package.id)
+    if held:
+        description, findings = (
+            _without(description, held),
+            [entry for entry in findings if not _of(entry.pointer, held)],
+        )
+    return PackageStatus(package, description, missing, findings)
+
+
+def _without(description: PackageDescription, held: frozenset[int]) -> PackageDescription:
+    """What may be said of the documents that no officer holds."""
+    return PackageDescription(
+        tuple(entry for entry in description.verdicts if not _of(entry.pointer, held)),
+        tuple(entry for entry in description.not_planned if not _of(entry[0], held)),
+        tuple(entry for entry in description.warnings if not _of(entry[0], held)),
+        tuple(entry for entry in description.levels if entry[0] not in held),
+    )
+
+
+def _of(pointer: str, held: frozenset[int]) -> bool:
+    """Whether a pointer into the manifest leads into one of these documents."""
+    steps = pointer.split("/")
+    return steps[1:2] == ["documents"] and len(steps) > 2 and steps[2].isdecimal() and int(steps[2]) in held
 
 
 async def list_packages(
@@ -126,10 +149,12 @@ async def package_document(
     """The manifest as it was declared, or the canonical plan.
 
     Raises:
-        PackageUnknown: none, or not the caller's.
+        PackageUnknown: none, not the caller's, or an officer holds some of it.
     """
     async with ledger.transaction() as books:
         await own_package(books, package_id, submitter, directory)
+        if await books.held_documents(package_id):  # neither can be shown in part: its digest is what was agreed
+            raise PackageUnknown
         return await (books.manifest(package_id) if manifest else books.plan(package_id))
 
 

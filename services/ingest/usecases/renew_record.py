@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.ingest.domain.package import Package
-from services.ingest.usecases.ports import Books, ComponentRow, Keys, LogTicket, PackageKey, Vault, World
+from services.ingest.usecases.ports import Books, ComponentRow, Keys, Ledger, LogTicket, PackageKey, Vault, World
 from services.ingest.usecases.recovery_records import recovery_record
 from services.kernel.identifiers import EventId, PackageId
 from services.kernel.sealing import recovery
@@ -88,3 +88,21 @@ async def renew_record(books: Books, package_id: PackageId, drawn: RecordKey, *,
         renewal_event(package_id, number), LogTicket(world.new_id(), renewal_salt(writing.secret, number))
     )
     await books.set_writing(package_id, writing.next)
+
+
+async def renew_changed_record(
+    package_id: PackageId, *, ledger: Ledger, vault: Vault, keys: Keys, world: World
+) -> None:
+    """Renew a package's record after a change that could not wait for the store, such as a hold. Safe to repeat.
+
+    Raises:
+        KmsUnavailable, StoreUnavailable: to be tried again.
+    """
+    async with ledger.transaction() as books:
+        package = await books.package(package_id)
+        if package is None or package.seal_event is None:
+            return  # its first record will tell of the hold
+        rows = await books.components(package_id)
+    drawn = await draw_record_key(package, rows, keys)
+    async with ledger.transaction() as books:
+        await renew_record(books, package_id, drawn, vault=vault, world=world)

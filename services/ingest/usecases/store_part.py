@@ -66,7 +66,7 @@ async def admit_part(
     async with ledger.transaction() as books:
         await books.claim(nonce)
         package = await books.package(offer.package)
-        if package is None or package.agency != submitter.agency:
+        if package is None or package.held or package.agency != submitter.agency:
             raise PackageUnknown
         if earlier := package.admit(offer, await books.part(package.id, offer.number)):
             return PartStored(earlier, new=False, state=package.state)

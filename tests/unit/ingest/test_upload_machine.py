@@ -32,6 +32,7 @@ from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import Judged, Rules, Submitter
 from services.ingest.usecases.read_component import read_component
 from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.running_readings import RunningReadings
 from services.ingest.usecases.store_part import PartStored, admit_part, store_part
 from services.kernel import strict_json
 from services.kernel.identifiers import AgencyId, ClientId, FondsId, PackageId
@@ -336,6 +337,7 @@ class ReadBack(Uploads):
                 vault=self.vault,
                 keys=self.keys,
                 world=self.world,
+                running=RunningReadings(self.ledger),
             )
             return b"".join([chunk async for chunk in reading.body])
 

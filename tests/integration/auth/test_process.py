@@ -61,16 +61,18 @@ class Place:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.auth.main",
-            env=self.environment,
-            cwd=REPOSITORY,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+    async def running(self, *, stderr: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+        """The process while it serves; its standard error goes into a file where one is named."""
+        with contextlib.ExitStack() as files:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "services.auth.main",
+                env=self.environment,
+                cwd=REPOSITORY,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT if stderr is None else files.enter_context(stderr.open("wb")),
+            )
         assert process.stdout is not None
         try:
             while (line := await process.stdout.readline()) and b'"serving"' not in line:

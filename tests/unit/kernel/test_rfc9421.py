@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +19,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from services.kernel.refusals.identity import SignatureTagMissing
+from services.kernel.signing import base64s
 from services.kernel.signing.content_digest import content_digest, parse_content_digest
-from services.kernel.signing.keys import from_jwk, looks_like_der, request_algorithm, sign, verifies
+from services.kernel.signing.keys import KeyUnusable, from_jwk, looks_like_der, request_algorithm, sign, verifies
 from services.kernel.signing.verification import read_signature, signature_base
 from tests.support.signatures import ED25519, P256, raw
 
 _FOLDER: Final = Path(__file__).parents[2] / "vectors" / "rfc9421"
 SIGNATURES: Final[list[dict[str, Any]]] = json.loads((_FOLDER / "signatures.json").read_text("utf-8"))
 DIGESTS: Final[list[dict[str, Any]]] = json.loads((_FOLDER / "digests.json").read_text("utf-8"))
+NOT_OURS: Final[list[dict[str, Any]]] = json.loads((_FOLDER / "not-ours.json").read_text("utf-8"))
 OWN: Final = {"ed25519": ED25519, "ecdsa-p256-sha256": P256}
 
 signatures = pytest.mark.parametrize("vector", SIGNATURES, ids=lambda vector: vector["section"])
@@ -103,6 +106,19 @@ def test_our_profile_takes_none_of_them_as_a_signed_request(vector: dict[str, An
     fields += [("signature-input", f"sig={vector['signature_params']}"), ("signature", f"sig=:{vector['signature']}:")]
     with pytest.raises(SignatureTagMissing):
         read_signature("POST", "https://example.com/foo", raw(fields), now=datetime(2021, 4, 20, 2, 7, 55, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("vector", NOT_OURS, ids=lambda vector: vector["section"])
+def test_a_shared_secret_is_no_key_and_its_signature_none(vector: dict[str, Any]) -> None:
+    """The example is right by its RFC; nothing of ours takes it, under whichever key."""
+    secret, base = base64s.decode_url(vector["key"]["k"]), built(vector)
+    assert base.decode() == vector["base"]
+    assert hmac.digest(secret, base, "sha256") == signature_of(vector)
+    with pytest.raises(KeyUnusable):
+        from_jwk(vector["key"])
+    for key in OWN.values():
+        assert not verifies(key.public_key(), signature_of(vector), base)
+        assert not verifies(key.public_key(), signature_of(vector) * 2, base)
 
 
 @pytest.mark.parametrize("vector", DIGESTS, ids=lambda vector: f"{vector['section']}, {vector['why']}")

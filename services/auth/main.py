@@ -25,6 +25,7 @@ from services.runtime.logging import configure, logger
 from services.runtime.metrics import Metrics
 from services.runtime.observing import Observed
 from services.runtime.server import run, serve
+from services.runtime.signature_help import offer_help
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens
 
@@ -54,6 +55,7 @@ def build(settings: AuthSettings, engine: AsyncEngine, metrics: Metrics) -> ASGI
         engine=engine,
         origin=settings.origin,
         kind=route_kind,
+        bases=offer_help(api, settings),
     )
     return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
 

@@ -36,6 +36,7 @@ from services.runtime.observing import Observed
 from services.runtime.registry_feed import Registry
 from services.runtime.server import run, serve, serve_admin
 from services.runtime.service_client import ServiceClient
+from services.runtime.signature_help import offer_help
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens, PublishedKeys, TokenKeys
 
@@ -68,6 +69,7 @@ def build(
         engine=engine,
         origin=settings.origin,
         kind=route_kind,
+        bases=offer_help(api, settings),
     )
     return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
 

@@ -81,6 +81,7 @@ from services.runtime.observing import Observed
 from services.runtime.registry_feed import Registry
 from services.runtime.server import run, serve, serve_admin
 from services.runtime.service_client import ServiceClient
+from services.runtime.signature_help import offer_help
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens, PublishedKeys
 
@@ -197,7 +198,14 @@ def public_app(
     api = create_api()
     api.state.discovery = discovery_of(settings)
     api.state.wiring = wiring
-    signed = SignedRequests(api, verifier=verifier, engine=engine, origin=settings.origin, kind=route_kind)
+    signed = SignedRequests(
+        api,
+        verifier=verifier,
+        engine=engine,
+        origin=settings.origin,
+        kind=route_kind,
+        bases=offer_help(api, settings),
+    )
     return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, Literal
 
 from starlette.types import Receive, Scope, Send
@@ -55,12 +55,17 @@ def problem_headers(refusal: Refusal, language: Language, request_id: str) -> di
 
 
 async def send_problem(
-    scope: Scope, send: Send, refusal: Refusal, *, headers: Iterable[tuple[bytes, bytes]] = ()
+    scope: Scope,
+    send: Send,
+    refusal: Refusal,
+    *,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    members: Mapping[str, object] | None = None,
 ) -> None:
-    """Answer a request with a refusal from outside the application; `headers` are added to its own."""
+    """Answer a request with a refusal from outside the application; `headers` and `members` are added to its own."""
     language, identifier = asked_language(scope), request_id(scope)
     note_refusal(scope, refusal)
-    body = encode(problem(refusal, language, identifier))
+    body = encode(problem(refusal, language, identifier) | dict(members or {}))
     own = problem_headers(refusal, language, identifier) | {"content-length": str(len(body))}
     start = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": [*start, *headers]})

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -22,16 +23,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kernel.refusals import Refusal
-from services.kernel.refusals.identity import ContentDigestMismatch, ContentLengthMismatch
+from services.kernel.refusals.identity import ContentDigestMismatch, ContentLengthMismatch, SignatureInvalid
 from services.kernel.refusals.platform import BodyTooLarge
 from services.kernel.signing import profile
 from services.kernel.signing.targets import target_uri
+from services.kernel.signing.verification import read_signature
 from services.runtime import nonces
 from services.runtime.callers import STATE_KEY, Caller, caller, require
 from services.runtime.database import transaction
-from services.runtime.problems import note_refusal, send_problem
+from services.runtime.problems import note_refusal, request_id, send_problem
 from services.runtime.public_posts import PublicPosts
 from services.runtime.request_verifier import RequestVerifier
+from services.runtime.signature_help import RefusedBases, asks_for_help
 from services.runtime.standing import AnswerCut, Revocations, Standing
 from services.runtime.unread_bodies import CLOSE, refuse_unread
 
@@ -69,6 +72,7 @@ class SignedRequests:
         origin: str,
         kind: Callable[[str, str], RouteKind],
         max_body: int = _MIB,
+        bases: RefusedBases | None = None,
     ) -> None:
         self._app = app
         self._public = PublicPosts(app)
@@ -77,13 +81,14 @@ class SignedRequests:
         self._origin = origin
         self._kind = kind
         self._max_body = max_body
+        self._bases = bases
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         kind = self._kind(scope["method"], scope["path"])
-        if kind is RouteKind.PUBLIC:
+        if kind is RouteKind.PUBLIC or (self._bases is not None and asks_for_help(scope["method"], scope["path"])):
             await self._public(scope, receive, send)
             return
         unread = True
@@ -120,12 +125,31 @@ class SignedRequests:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, refusal: Refusal, *, unread: bool) -> None:
         headers = _ON_401 if refusal.status == 401 else ()
+        members = self._help(scope, refusal)
         if unread:
             await refuse_unread(
-                scope, receive, send, refusal, limit=_LONGEST_DRAIN, seconds=_DRAIN_SECONDS, headers=headers
+                scope,
+                receive,
+                send,
+                refusal,
+                limit=_LONGEST_DRAIN,
+                seconds=_DRAIN_SECONDS,
+                headers=headers,
+                members=members,
             )
         else:
-            await send_problem(scope, send, refusal, headers=headers)
+            await send_problem(scope, send, refusal, headers=headers, members=members)
+
+    def _help(self, scope: Scope, refusal: Refusal) -> dict[str, object]:
+        """In development, where the sender of a signature that does not verify may ask why (`signature_help`)."""
+        if self._bases is None or not isinstance(refusal, SignatureInvalid):
+            return {}
+        address = target_uri(self._origin, scope["raw_path"], scope["query_string"])
+        try:
+            signed = read_signature(scope["method"], address, scope["headers"], now=datetime.now(UTC))
+        except Refusal:  # it expired in this very moment
+            return {}
+        return {"signature_base": self._bases.remember(request_id(scope), signed.base)}
 
 
 async def checked_body(request: Request, sender: Caller, *, max_bytes: int) -> bytes:

@@ -9,7 +9,7 @@ Source: DESIGN 5.3 ("Early answers honour Expect: 100-continue, else drain the p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Receive, Scope, Send
 
@@ -28,12 +28,13 @@ async def refuse_unread(
     limit: int,
     seconds: float,
     headers: Iterable[tuple[bytes, bytes]] = (),
+    members: Mapping[str, object] | None = None,
 ) -> None:
     """Answer; at most `limit` bytes of body are waited for, at most so many seconds, and none is kept."""
     told = list(headers)
     if _waits_to_send(scope) or not await _drained(receive, limit, seconds):
         told.append(CLOSE)  # what follows on the connection is no request
-    await send_problem(scope, send, refusal, headers=told)
+    await send_problem(scope, send, refusal, headers=told, members=members)
 
 
 async def _drained(receive: Receive, limit: int, seconds: float) -> bool:

@@ -46,6 +46,7 @@ _KWP: Final = (Mechanism.AES_KEY_WRAP_KWP, Mechanism.AES_KEY_WRAP_PAD)
 """The mechanism's name since PKCS#11 3.0, and the one under which SoftHSM and others offer RFC 5649. What a token does
 under the second is measured when it is connected: PKCS#7 padding would give 48 bytes and is refused."""
 
+_PIN_REFUSED: Final = (pkcs11.PinIncorrect, pkcs11.PinLocked, pkcs11.PinInvalid, pkcs11.PinLenRange, pkcs11.PinExpired)
 _MAY_WRAP: Final = MechanismFlag.WRAP | MechanismFlag.UNWRAP
 _IN_THE_OPEN: Final = {
     Attribute.TOKEN: False,
@@ -194,6 +195,7 @@ class _Token:
         self._settings = settings
         self._session: _Session | None = None
         self._used = False
+        self._refused_pin: str | None = None
 
     def run(self, call: Callable[[_Session], _T]) -> _T:
         """The call's answer; once more on a fresh connection where the session broke.
@@ -213,7 +215,7 @@ class _Token:
         library.reinitialize()  # a token that was unplugged is found in no other way
         token = library.get_token(token_label=self._settings.label)
         offered = token.slot.get_mechanisms()
-        login = _log_in(token, self._settings.pin_file.read_text(encoding="utf-8").strip())
+        login = self._log_in(token)
         session = _Session(login, next((known for known in _KWP if known in offered), _KWP[-1]), used=self._used)
         try:
             session.prove()
@@ -223,6 +225,22 @@ class _Token:
         session.used = self._used = True
         self._session = session
         return session
+
+    def _log_in(self, token: pkcs11.Token) -> pkcs11.Session:
+        """The session that holds the login. A process logs in once, so a second adapter in it finds that done.
+
+        A PIN that was refused is not tried again, for tokens lock themselves after a few: the file must change first.
+        """
+        pin = self._settings.pin_file.read_text(encoding="utf-8").strip()
+        if pin == self._refused_pin:
+            raise TokenRefused("the token did not take this PIN; it is not tried again")
+        try:
+            return token.open(rw=True, user_pin=pin)
+        except pkcs11.UserAlreadyLoggedIn:
+            return token.open(rw=True)
+        except _PIN_REFUSED as error:
+            self._refused_pin = pin
+            raise TokenRefused("the token does not take this PIN") from error
 
     def close(self) -> None:
         if self._session is not None:
@@ -410,16 +428,6 @@ class _Session:
             for number, keys in self.versions(kek).items():
                 self._keks[kek, number] = [_guarded(key) for key in keys]
         return self._keks.get((kek, version), [])
-
-
-def _log_in(token: pkcs11.Token, pin: str) -> pkcs11.Session:
-    """The session that holds the login. A process logs in once, so a second adapter in it finds that done."""
-    try:
-        return token.open(rw=True, user_pin=pin)
-    except pkcs11.UserAlreadyLoggedIn:
-        return token.open(rw=True)
-    except (pkcs11.PinIncorrect, pkcs11.PinLocked, pkcs11.PinInvalid, pkcs11.PinLenRange) as error:
-        raise TokenRefused("the token does not take this PIN") from error
 
 
 def _guarded(key: _Kek) -> _Kek:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.ingest.domain.byte_ranges import Asked, resolve
 from services.ingest.domain.package import StoredPart
 from services.ingest.domain.states import READABLE
 from services.ingest.usecases.plans import PlanSource
@@ -19,20 +20,35 @@ from services.kernel.secrecy import Level
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """An opened component: `bytes start … end - 1` of it come from `body`."""
+class Piece:
+    """Bytes `start … end - 1` of a component, which come from `body`."""
 
-    component: ComponentRow
     start: int
     end: int
     body: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An opened component, and the pieces of it that were asked for, in that order."""
+
+    component: ComponentRow
+    pieces: tuple[Piece, ...]
+
+    @property
+    def whole(self) -> bool:
+        return [(piece.start, piece.end) for piece in self.pieces] == [(0, self.component.size)]
+
+
+Choose = Callable[[ComponentRow], Sequence[Asked] | None]
+"""Which ranges of a component are wanted, now that it is known; None for the whole. Its refusals leave the grant unused."""
 
 
 async def read_component(
     component_id: ComponentId,
     reader: ClientId,
     grant: Nonce,
-    span: tuple[int | None, int | None] | None,
+    choose: Choose,
     *,
     plans: PlanSource,
     ledger: Ledger,
@@ -43,15 +59,17 @@ async def read_component(
 ) -> Reading:
     """Use a verified grant once and open the component, or a range of it.
 
-    `span` is (first, last) as in a Range header: (None, n) means the last n bytes, (n, None) from n on. Holds and
-    erasure are looked up now, in ingest's own rows, whatever catalog believed when it gave the grant, and again while
-    the bytes leave: `body` raises ReadingCut within two seconds of a hold, at whichever instance. The reading of a
-    labelled document is journaled in the transaction that uses the grant up.
+    Holds and erasure are looked up now, in ingest's own rows, whatever catalog believed when it gave the grant, and again
+    while the bytes leave: a body raises ReadingCut within two seconds of a hold, at whichever instance. The reading of a
+    labelled document is journaled in the transaction that uses the grant up. Pieces are opened one after the other, as
+    they are iterated: a few MiB a reader, whatever was asked for.
 
     Raises:
         ComponentUnknown: none, held, erased or not sealed: one answer for all.
         RequestReplayed: the grant was used.
-        RangeUnsatisfiable: the range lies outside the component.
+        RangeUnsatisfiable: every range lies outside the component.
+        RangesRefused: some overlap.
+        whatever `choose` raises.
         KmsUnavailable: also where it opens the package's key to another; the grant is used up.
     """
     opened = running.moment()
@@ -60,9 +78,11 @@ async def read_component(
         place = await books.place(component_id)
         if place is None or place.held or place.origin.held or place.erased or place.origin.state not in READABLE:
             raise ComponentUnknown
-        start, end = _resolve(span, place.component.size)
+        spans = _spans(choose(place.component), place.component.size)
         plan = await plans.plan(books, place.origin.id, place.origin.plan_sha256)
-        parts = await stored_parts(books, plan, place, start, end)
+        parts: dict[int, StoredPart] = {}
+        for start, end in spans:
+            parts.update(await stored_parts(books, plan, place, start, end))
         if place.component.level is not Level.NONE:
             await books.journal(
                 canonical(
@@ -79,8 +99,13 @@ async def read_component(
         unwrap_component_key(key, place.component.wrapped_key)
     except KeyBroken as error:
         raise keys.disown(place.package_key) from error
-    body = vault.read(place, plan, parts, key, start, end)
-    return Reading(place.component, start, end, running.guard(component_id, opened, body))
+    return Reading(
+        place.component,
+        tuple(
+            Piece(start, end, running.guard(component_id, opened, vault.read(place, plan, parts, key, start, end)))
+            for start, end in spans
+        ),
+    )
 
 
 async def stored_parts(
@@ -94,14 +119,10 @@ async def stored_parts(
     return {part.number: part for part in await books.parts(place.origin.id, pieces[0].part, pieces[-1].part)}
 
 
-def _resolve(span: tuple[int | None, int | None] | None, size: int) -> tuple[int, int]:
-    if span is None:
-        return 0, size
-    first, last = span
-    if first is None:
-        start, end = max(0, size - (last or 0)), size
-    else:
-        start, end = first, size if last is None else min(last + 1, size)
-    if start >= end:  # of an empty component no range can be satisfied
+def _spans(asked: Sequence[Asked] | None, size: int) -> tuple[tuple[int, int], ...]:
+    if asked is None:
+        return ((0, size),)
+    spans = resolve(asked, size)
+    if not spans:  # of an empty component no range can be satisfied
         raise RangeUnsatisfiable(length=size)
-    return start, end
+    return spans

@@ -331,7 +331,7 @@ class ReadBack(Uploads):
                 row.id,
                 SUBMITTER.client,
                 Number(),
-                span,
+                lambda _: None if span is None else [span],
                 plans=self.plans,
                 ledger=self.ledger,
                 vault=self.vault,
@@ -339,7 +339,7 @@ class ReadBack(Uploads):
                 world=self.world,
                 running=RunningReadings(self.ledger),
             )
-            return b"".join([chunk async for chunk in reading.body])
+            return b"".join([chunk async for chunk in reading.pieces[0].body])
 
         if rows.packages[sent.id].state is State.SEALED:
             # What lies in one part is proved on its arrival, not again; spoilt afterwards, it is never given out wrong.

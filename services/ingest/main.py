@@ -26,7 +26,7 @@ from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
 from services.ingest.adapters.holdings_sql import SqlHoldings
-from services.ingest.adapters.incidents_sql import RENEW, SqlIncidentLedger
+from services.ingest.adapters.incidents_sql import EXPEL, RENEW, SqlIncidentLedger
 from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
@@ -49,6 +49,7 @@ from services.ingest.usecases.decide_incident import confirm_hidden
 from services.ingest.usecases.declare_later import Declarations, forget_declarations
 from services.ingest.usecases.deliver_message import deliver_message
 from services.ingest.usecases.erasure_ports import Custody
+from services.ingest.usecases.expel_held import expel_held
 from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.hold_parts import hold_parts
 from services.ingest.usecases.keep_nonces import keep_nonces
@@ -232,6 +233,17 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
             PackageId(UUID(package)), ledger=parts.ledger, vault=parts.vault, keys=parts.keys, world=parts.world
         )
 
+    async def expel(incident: str) -> None:
+        await expel_held(
+            UUID(incident),
+            incidents=parts.incidents,
+            ledger=parts.ledger,
+            plans=plans,
+            vault=parts.vault,
+            keys=parts.keys,
+            world=parts.world,
+        )
+
     async def reap() -> None:
         while await reap_attempts(ledger=parts.ledger, vault=parts.vault, world=parts.world):
             pass
@@ -253,6 +265,7 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
     worker.register("complete_package", complete, retries=COMPLETE_RETRIES)
     worker.register("deliver_message", deliver, retries=DELIVER_RETRIES)
     worker.register(RENEW, renew, retries=COMPLETE_RETRIES)
+    worker.register(EXPEL, expel, retries=COMPLETE_RETRIES)
     worker.periodic("reap_attempts", "*/5 * * * *", reap)
     worker.periodic("expire_packages", "17 * * * *", expire)
     worker.periodic("forget_declarations", "43 * * * *", forget)

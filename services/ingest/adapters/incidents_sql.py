@@ -30,6 +30,7 @@ from services.runtime.database import transaction
 from services.runtime.jobs import Tasks
 
 RENEW: Final = "renew_record"
+EXPEL: Final = "expel_held"
 _ALONE: Final = text(f"SELECT pg_advisory_xact_lock({HOLDS_LOCK})")
 _WITH_HOLDABLE: Final = [state.value for state in HOLDABLE]
 
@@ -45,6 +46,11 @@ _PACKAGES: Final = text(
     "UPDATE ingest.package p SET held = EXISTS (SELECT FROM ingest.hold_item i JOIN ingest.hold h ON h.id = i.hold"
     "  WHERE h.lifted_at IS NULL AND i.package = p.id AND i.document = -1)"
     " WHERE p.id IN (SELECT package FROM ingest.hold_item WHERE hold = :hold)"
+)
+_KEYED: Final = text(
+    "SELECT DISTINCT c.id FROM ingest.component c JOIN ingest.hold_item i"
+    " ON i.package = c.package AND i.document IN (c.document, -1) JOIN ingest.hold h ON h.id = i.hold"
+    " WHERE h.incident = :incident AND c.package = :package AND c.wrapped_key IS NOT NULL"
 )
 _KEYS_LEFT: Final = text(
     "SELECT count(DISTINCT c.id) FROM ingest.component c JOIN ingest.hold_item i"
@@ -318,6 +324,13 @@ class SqlIncidentBooks(SqlBooks):
 
     async def keys_left(self, hold: UUID) -> int:
         return int((await self._on.execute(_KEYS_LEFT, {"hold": hold})).scalar_one())
+
+    async def keyed_components(self, incident: UUID, package: PackageId) -> frozenset[ComponentId]:
+        found = await self._on.execute(_KEYED, {"incident": incident, "package": package})
+        return frozenset(ComponentId(component) for component in found.scalars())
+
+    async def wake_expulsion(self, incident: UUID) -> None:
+        await self._jobs.defer(self._on, EXPEL, incident=str(incident))
 
     async def wake_record(self, package: PackageId) -> None:
         await self._jobs.defer(self._on, RENEW, package=str(package))

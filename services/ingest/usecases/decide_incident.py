@@ -121,6 +121,8 @@ async def confirm_decision(
         if incident.decision in REMEDIES:
             due_on = incident.due_on or world.today()
             await books.add_clock(RunningClock(incident.id, incident.decision.value, due_on, None))
+        if incident.decision is Decision.EXPEL:
+            await books.wake_expulsion(incident.id)
 
 
 async def record_done(

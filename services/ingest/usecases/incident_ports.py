@@ -167,6 +167,12 @@ class IncidentBooks(Books, Protocol):
     async def keys_left(self, hold: UUID) -> int:
         """Components under the hold whose key is not destroyed."""
 
+    async def keyed_components(self, incident: UUID, package: PackageId) -> frozenset[ComponentId]:
+        """Components of the package under the incident's holds whose key is not destroyed."""
+
+    async def wake_expulsion(self, incident: UUID) -> None:
+        """Have a worker order the erasure once this transaction has committed."""
+
     async def wake_record(self, package: PackageId) -> None:
         """Have a worker renew the package's recovery record once this transaction has committed."""
 

@@ -379,6 +379,13 @@ def _form() -> list[Case]:
             sent=(*head, ("signature-input", given), ("signature", signature.replace("=:", ":"))),
         ),
         Case(
+            "signature-with-parameters",
+            "the signature has a parameter, which nothing protects",
+            signed,
+            "signature-malformed",
+            sent=(*head, ("signature-input", given), ("signature", f"{signature};created=1")),
+        ),
+        Case(
             "cut-signature",
             "63 bytes",
             signed,

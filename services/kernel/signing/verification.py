@@ -177,7 +177,7 @@ def _the_signature(fields: Mapping[str, list[bytes]]) -> tuple[list[object], dic
     ours: list[tuple[list[object], dict[str, object], bytes]] = []
     for label, member in inputs.items():
         match member, signatures[label]:
-            case (list(covered), dict(parameters)), (bytes(signature), dict()):
+            case (list(covered), dict(parameters)), (bytes(signature), dict(unsigned)) if not unsigned:
                 if parameters.get("tag") == profile.TAG:
                     ours.append((covered, parameters, signature))
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, TypeVar
 
 import typer
@@ -13,6 +14,7 @@ from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.rebuild_sql import OwnersBooks
+from services.ingest.adapters.reconciliation import Reconciliation, reconcile
 from services.ingest.adapters.standing import Standing, standing
 from services.ingest.adapters.vault_s3 import S3Vault
 from services.ingest.adapters.world import SystemWorld
@@ -225,6 +227,25 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
             )
     finally:
         await owner.dispose()
+
+
+@app.command("reconcile")
+def reconcile_command() -> None:
+    """Đối chiếu kho đối tượng với cơ sở dữ liệu / compare the store's listing with the rows. JSON; exit code 1 if they differ."""
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+
+    async def compare() -> Reconciliation:
+        engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest-admin", pool_size=2)
+        try:
+            async with S3Store(settings.s3()) as store:
+                return await reconcile(engine, store)
+        finally:
+            await engine.dispose()
+
+    found = asyncio.run(compare())
+    typer.echo(json.dumps(asdict(found)))
+    if not found.clean:
+        raise typer.Exit(1)
 
 
 def _run(command: Callable[[SqlLedger, S3Vault, Standing], Awaitable[_T]]) -> _T:

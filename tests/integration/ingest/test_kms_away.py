@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -113,6 +114,14 @@ async def ready(gateway: Ingest) -> tuple[int, str]:
     return answer.status, answer.json()["checks"]["kms"]
 
 
+async def is_ready(gateway: Ingest) -> None:
+    """Within a minute: a machine under load may need more than a check's three seconds once."""
+    until = time.monotonic() + 60
+    while await ready(gateway) != (200, "ok"):
+        assert time.monotonic() < until
+        await asyncio.sleep(0.2)
+
+
 async def stopped(
     gateway: Ingest, client: Enrolled, held: str, waiting: str, dossier: Dossier, unlike: Dossier
 ) -> None:
@@ -131,7 +140,7 @@ async def test_writes_and_reads_stop_and_go_on(database: Database, tmp_path: Pat
         component = await component_of(gateway, sealed)
         dossier, unlike = Dossier([SECRET + b" hai"]), Dossier([SECRET + b" ba"])
         waiting = (await gateway.declare(client, dossier)).json()["package"]
-        assert await ready(gateway) == (200, "ok")
+        await is_ready(gateway)
         objects = [entry.name async for entry in gateway.store.list("")]
 
         WAYS[way](broken)
@@ -145,7 +154,7 @@ async def test_writes_and_reads_stop_and_go_on(database: Database, tmp_path: Pat
             assert owner.execute("SELECT count(*) FROM ingest.package").fetchone() == (2,)
 
         broken.mend()
-        assert await ready(gateway) == (200, "ok")
+        await is_ready(gateway)
         answer = await gateway.read(gateway.enrol("archivist"), component)
         assert (answer.status, answer.body) == (200, SECRET + b" mot")
         assert (await send(gateway, client, waiting, dossier)).status == 201
@@ -221,9 +230,9 @@ async def test_an_hsm_that_is_taken_away_and_brought_back(database: Database, tm
         for _ in range(2):
             token.take_away()
             await stopped(gateway, client, component, waiting, dossier, Dossier([SECRET + b" ba"]))
-            assert await ready(gateway) == (503, "kms-unavailable")
+            assert await ready(gateway) in {(503, "kms-unavailable"), (503, "timeout")}
             token.bring_back()
-            assert await ready(gateway) == (200, "ok")
+            await is_ready(gateway)
             assert (await gateway.read(gateway.enrol("archivist"), component)).body == SECRET + b" mot"
         assert (await send(gateway, client, waiting, dossier)).status == 201
     await kms.close()

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.incidents_sql import RENEW
 from services.ingest.adapters.ledger_sql import SqlBooks
 from services.ingest.domain.states import HAS_RECEIPT
 from services.ingest.usecases.classification_ports import Classified, Notice, RecordedStep
@@ -25,7 +26,7 @@ from services.runtime.jobs import Tasks
 # A superseding version references components of an earlier one: the origin's rows are what reading looks at.
 _HOLD: Final = text(
     "UPDATE ingest.component SET held = true WHERE NOT held AND id IN"
-    " (SELECT id FROM ingest.component WHERE package = :package AND document = :document) RETURNING id"
+    " (SELECT id FROM ingest.component WHERE package = :package AND document = :document) RETURNING package, id"
 )
 _UNREAD: Final = text(
     "SELECT id FROM ingest.package p WHERE p.state = ANY (:states) AND NOT EXISTS"
@@ -148,8 +149,10 @@ class SqlClassificationBooks(SqlBooks):
         return (await self._connection.execute(added)).one_or_none() is not None
 
     async def hold_document(self, package: PackageId, document: int) -> int:
-        rows = await self._connection.execute(_HOLD, {"package": package, "document": document})
-        return len(rows.all())
+        rows = (await self._connection.execute(_HOLD, {"package": package, "document": document})).all()
+        for held in sorted({row.package for row in rows}):  # or a rebuild would bring the hold's absence back
+            await self._tasks.defer(self._connection, RENEW, package=str(held))
+        return len(rows)
 
     async def unread(self, limit: int) -> list[PackageId]:
         states = [state.value for state in HAS_RECEIPT]

@@ -196,6 +196,8 @@ def _package(placed: Placed) -> Mapping[str, Any]:
         "sealed_at": facts.sealed_at,
         "seal_event": record.seal.id,
         **{name: record.description[name] for name in ("verdicts", "not_planned", "warnings", "levels")},
+        # All of it on hold: the order itself comes back with the orders' own rows, and until then nothing is shown.
+        "held": bool(record.components) and all(component.held for component in record.components),
         "record_number": record.writing.number,
         "record_secret": record.writing.secret,
     }

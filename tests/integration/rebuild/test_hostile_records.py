@@ -55,19 +55,23 @@ class Loss:
     second: str = ""
     kept: dict[str, bytes] = field(default_factory=dict)
 
-    async def change(self, package: str, *, erase: bool = False) -> None:
+    async def change(self, package: str, *, erase: bool = False, hold: bool = False) -> None:
         """A change of a sealed package that renews its record; the earlier one is kept aside."""
         id_, parts = PackageId(UUID(package)), self.gateway.parts
         self.kept[package] = await self.store.get(f"recovery/{package}")
         if erase:
             with psycopg.connect(self.database.admin_url) as connection:
                 connection.execute(_ERASE, (package,))
+        if hold:
+            with psycopg.connect(self.database.admin_url) as connection:
+                connection.execute("UPDATE ingest.component SET held = true WHERE package = %s", (package,))
+                connection.execute("UPDATE ingest.package SET held = true WHERE id = %s", (package,))
         async with parts.ledger.transaction() as books:
             found = await books.package(id_)
             assert found is not None
             drawn = await draw_record_key(found, await books.components(id_), parts.keys)
         async with parts.ledger.transaction() as books:
-            if not erase:
+            if not (erase or hold):
                 await books.set_state(id_, State.INSPECTED)
             await renew_record(books, id_, drawn, vault=parts.vault, world=parts.world)
 
@@ -205,6 +209,12 @@ async def test_what_was_erased_stays_erased(loss: Loss) -> None:
     with psycopg.connect(loss.new.admin_url) as connection:
         query = "SELECT wrapped_key IS NULL FROM ingest.component WHERE package = %s ORDER BY position"
         assert connection.execute(query, (loss.alone,)).fetchall() == [(True,), (False,)]
+    assert rows_of(loss.new, ["ingest"]) == rows_of(loss.database, ["ingest"])
+
+
+async def test_what_was_on_hold_stays_on_hold(loss: Loss) -> None:
+    await loss.change(loss.alone, hold=True)
+    assert (await loss.rebuild()).refused == ()
     assert rows_of(loss.new, ["ingest"]) == rows_of(loss.database, ["ingest"])
 
 

@@ -18,8 +18,8 @@ from services.kernel.canonical import canonical
 from services.kernel.tlog.receipts import verify_receipt
 from services.runtime.kms.keyring import FileKeyring
 from services.runtime.object_store.port import ObjectStore
-from services.runtime.object_store.s3 import S3Store, ensure_bucket
-from tests.support.components import took_part
+from services.runtime.object_store.s3 import S3Store
+from tests.support.components import did_not_run, took_part
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest, ingest, sha256
 from tests.support.ingest_manifests import Dossier
@@ -123,9 +123,9 @@ def without_open(rows: Rows, packages: Collection[str]) -> Rows:
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     kind: str = request.param
     if not available(kind):
+        did_not_run(STORES[kind], MINIO_MISSING)
         pytest.skip(MINIO_MISSING)
     with running_store(kind, tmp_path / "store") as running:
-        await ensure_bucket(running.settings)
         took_part(STORES[kind], "a process of this test")
         async with S3Store(running.settings) as made:
             yield made

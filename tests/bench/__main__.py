@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.onebox.stack import StoreName
-from tests.bench import gateway, large_parts, memory, receipts, rules, signatures, small_files
+from tests.bench import gateway, large_parts, memory, ranged_reads, receipts, rules, signatures, small_files
 from tests.bench.measuring import Comparison, table
 from tests.support.stores import STORES, available, running_store
 
-_GROUPS = ("large", "small", "memory", "gateway", "receipts", "rules", "signatures")
+_GROUPS = ("large", "ranges", "small", "memory", "gateway", "receipts", "rules", "signatures")
 
 
 def main() -> None:
@@ -47,13 +47,15 @@ def main() -> None:
 
 def _measure(kind: StoreName, asked: argparse.Namespace) -> Iterator[Comparison]:
     few = max(1, asked.rounds // 2)
-    if {"large", "small", "memory"} & set(asked.only):
+    if {"large", "ranges", "small", "memory"} & set(asked.only):
         with (
             tempfile.TemporaryDirectory(prefix="nopluu-bench-", dir=asked.where) as folder,
             running_store(kind, Path(folder)) as store,
         ):
             if "large" in asked.only:
                 yield from large_parts.measure(store.settings, store.pid, asked.rounds)
+            if "ranges" in asked.only:
+                yield ranged_reads.measure(store.settings, store.pid, asked.rounds)
             if "small" in asked.only:
                 yield from small_files.measure(store.settings, store.pid, few, asked.scale)
             if "memory" in asked.only:

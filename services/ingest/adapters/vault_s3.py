@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 
 from services.ingest.adapters.sealing_stream import SealingStream
@@ -30,6 +31,7 @@ class S3Vault:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._heads = _Heads()
 
     async def seal_part(self, part: PartToSeal, body: AsyncIterator[bytes]) -> SealedPart:
         stored_size = sum(segment.stored_length for segment in part.segments)
@@ -56,10 +58,13 @@ class S3Vault:
                 both = self._range(name, wanted.header_start, wanted.header_length + wanted.body_length, version)
                 header, body = await _split(both, wanted.header_length)
             else:
-                header = await _joined(self._range(name, wanted.header_start, wanted.header_length, version))
+                header = self._heads.get((stored.attempt, version, wanted.header_start)) or await _joined(
+                    self._range(name, wanted.header_start, wanted.header_length, version)
+                )
                 body = self._range(name, wanted.body_start, wanted.body_length, version)
             reader = wanted.open(component_key, header, component.key_id, stored.attempt, context)
             async for plaintext in reader.decrypt(body):
+                self._heads.put((stored.attempt, version, wanted.header_start), header)
                 yield plaintext
 
     async def _range(self, name: str, start: int, length: int, version: str) -> AsyncIterator[bytes]:
@@ -76,6 +81,26 @@ class S3Vault:
 
     async def discard(self, attempt: Attempt) -> None:
         await self._store.delete(part_key(attempt.id))
+
+
+class _Heads:
+    """The first bytes of segments that were read lately: a reader who goes on in one needs no second request for them.
+
+    Kept only once a chunk behind them was authenticated, and judged with the key again at every use.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._held: OrderedDict[tuple[AttemptId, str, int], bytes] = OrderedDict()
+
+    def get(self, segment: tuple[AttemptId, str, int]) -> bytes | None:
+        return self._held.get(segment)
+
+    def put(self, segment: tuple[AttemptId, str, int], head: bytes) -> None:
+        if segment not in self._held:
+            self._held[segment] = head
+            if len(self._held) > self._most:
+                self._held.popitem(last=False)
 
 
 async def _joined(chunks: AsyncIterator[bytes]) -> bytes:

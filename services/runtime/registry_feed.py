@@ -55,6 +55,17 @@ class Registry:
             raise RegistryStale(retry_after=1)
         return self._state
 
+    @property
+    def last_known(self) -> RegistryState:
+        """The facts as of the last complete poll, however old: enough for what facts never take back.
+
+        Raises:
+            RegistryStale: there was none yet.
+        """
+        if self._as_of is None:
+            raise RegistryStale(retry_after=1)
+        return self._state
+
     async def is_revoked(self, kid: str, client: ClientId) -> bool:
         """Whether the key or its client may no longer be used (see `request_verifier.Revocations`)."""
         return self.state.is_revoked(kid, client)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +210,80 @@ def test_of_a_mixed_delivery_not_one_byte_of_what_is_secret_crosses_the_wire(
         # Not even a piece: any 64 bytes of the file would do.
         pieces = [content[start : start + 64] for start in range(0, len(content) - 64, 64)]
         assert sum(piece in sent for piece in pieces) == (len(pieces) if there else _common(pieces, delivery, secrets))
+
+
+LISTED = "Danh mục thử 771905"
+"""Only the documents of the test below name this list, so the row disturbs nobody else."""
+
+
+def _with_a_new_row(version: int) -> bytes:
+    value = json.loads(baseline_bundle(version, date(2020, 7, 1)))
+    value["rows"].append(
+        {
+            "id": "91",
+            "basis": [{"text": "Thử", "article": "1"}],
+            "condition": "Tài liệu thuộc danh mục thử.",
+            "cel": f'doc.list_item == "{LISTED}"',
+            "effect": "refuse",
+            "report": True,
+            "message": {"vi": "Thuộc danh mục thử.", "en": "It is on the test's list."},
+            "confirmed": False,
+            "examples": {
+                "positive": [{"today": "2026-01-01", "secrecy": {"level": "none", "list_item": LISTED}}],
+                "negative": [{"today": "2026-01-01", "secrecy": {"level": "none"}}],
+            },
+        }
+    )
+    return canonical(value)
+
+
+def _listed_delivery(folder: Path, seed: int) -> Path:
+    delivery = make_delivery(folder, files=2, size=1000, seed=seed)
+    path = delivery.folder / "ho-so.json"
+    description = json.loads(path.read_text("utf-8"))
+    description["documents"][1]["secrecy"] = {"level": "none", "list_item": LISTED}
+    path.write_text(json.dumps(description, ensure_ascii=False), "utf-8")
+    return delivery.folder
+
+
+def test_officers_see_what_a_draft_would_change_and_the_holdings_are_judged_after_it(
+    box: OneBox, desk: Desk, clerk: Clerk, tmp_path: Path
+) -> None:
+    pushed = clerk("push", _listed_delivery(tmp_path / "before", 771_905), "--json")
+    assert pushed.code == 0, pushed.err
+    package = str(pushed.one("dossier")["package"])
+    approver = clerk_of(box, "approver", tmp_path / "approver")
+    draft, sheet = tmp_path / "draft.json", tmp_path / "draft.xlsx"
+    draft.write_bytes(_with_a_new_row(desk.version + 1))
+    assert approver("rules", "export", draft, "-o", sheet).code == 0
+
+    compared = approver("rules", "diff", sheet, "--json")
+    assert compared.code == 0, compared.err
+    assert (compared.one("rules_diff")["added"], compared.one("rules_diff")["removed"]) == (1, 0)
+    asked = approver("rules", "what-if", sheet, "--months", "1", "--json")
+    assert asked.code == 0, asked.err
+    [changed] = [entry for entry in asked.lines("rules_what_if_package") if entry["package"] == package]
+    assert changed["documents"] == [
+        {"document": 1, "was": "admit", "was_rules": [], "would": "refuse", "would_rules": ["91"]}
+    ]
+
+    payload = _with_a_new_row(desk.version + 1)
+    desk.gateway.publish_rules(dsse.sign(payload, PAYLOAD_TYPE, [desk.author, desk.approver]))
+
+    def found() -> list[tuple[int, str, str]]:
+        with psycopg.connect(box.postgres.admin_url) as connection:
+            query = "SELECT document, was, effect FROM ingest.rejudged WHERE package = %s"
+            return list(connection.execute(query, (package,)).fetchall())
+
+    assert eventually(found, seconds=90) == [(1, "admit", "refuse")]
+
+    # The clerk's machine has the older rules; before anything leaves, the newer ones are carried there and judge.
+    refused = clerk("push", _listed_delivery(tmp_path / "after", 771_906), "--json")
+    assert refused.code == 6, refused.out + refused.err
+    assert any("91" in str(entry) for entry in refused.lines("finding"))
+    offline = clerk("check", tmp_path / "after", "--json")
+    assert offline.code == 6
+    assert offline.one("rules_used")["version"] == desk.version + 1
 
 
 def _common(pieces: list[bytes], delivery: Any, secrets: dict[int, Any]) -> int:

@@ -33,7 +33,9 @@ class RegistryDirectory:
         return self._registry.state.officer_key(kid, self._clock())
 
     def officer_key_at(self, kid: str, moment: datetime) -> OfficerKey | None:
-        return self._registry.state.officer_key_at(kid, moment)
+        # A key that was registered stays registered: an old copy may say that it is there, only a fresh one that it is not.
+        known = self._registry.last_known.officer_key_at(kid, moment)
+        return known if known is not None else self._registry.state.officer_key_at(kid, moment)
 
     def body_of(self, fonds: FondsId) -> AgencyId | None:
         found = self._registry.state.fonds(fonds)

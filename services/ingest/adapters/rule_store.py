@@ -17,7 +17,7 @@ from services.ingest.usecases.ports import Directory, Ledger, PublishedRules, Ru
 from services.kernel.refusals import Refusal
 from services.kernel.refusals.packages import RulesMissing
 from services.kernel.refusals.platform import RegistryStale
-from services.kernel.refusals.rules import RulesSignatureWrong
+from services.kernel.refusals.rules import RulesSignatureWrong, RulesSignerUnknown
 from services.kernel.rules import compile_bundle
 from services.kernel.rules.publishing import open_bundle, require_in_force
 from services.runtime.logging import logger
@@ -40,6 +40,7 @@ class LedgerRuleStore:
         self._until = float("-inf")
         self._day: date | None = None
         self._refused: set[tuple[int, bytes, bytes]] = set()
+        self._told: set[tuple[int, bytes, bytes]] = set()
 
     async def current(self, *, fresh: bool = False) -> Rules:
         async with self._lock:
@@ -80,10 +81,19 @@ class LedgerRuleStore:
             return await asyncio.to_thread(self._opened, published, today)
         except RegistryStale:
             raise
+        except RulesSignerUnknown as refusal:
+            # An officer enrolled a moment ago may not have reached this instance yet: asked again every time.
+            self._tell(known, refusal)
+            return None
         except Refusal as refusal:
             self._refused.add(known)
-            logger().error("rules-not-taken-up", version=published.version, code=refusal.code)
+            self._tell(known, refusal)
             return None
+
+    def _tell(self, known: tuple[int, bytes, bytes], refusal: Refusal) -> None:
+        if known not in self._told:
+            self._told.add(known)
+            logger().error("rules-not-taken-up", version=known[0], code=refusal.code)
 
     def _opened(self, published: PublishedRules, today: date) -> Rules:
         opened = open_bundle(

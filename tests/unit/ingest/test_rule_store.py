@@ -153,6 +153,17 @@ async def test_alone_it_judges_nothing(name: str) -> None:
         await shelf.store().current()
 
 
+async def test_an_officer_whom_this_instance_learns_of_a_moment_later_counts_then() -> None:
+    shelf = Shelf()
+    store = shelf.store()
+    await shelf.put(bundle(1))
+    late = {kid: shelf.directory.known.pop(kid) for kid in [thumbprint(APPROVER.public_key())]}
+    with pytest.raises(RulesMissing):
+        await store.current()
+    shelf.directory.known.update(late)
+    assert (await store.current()).version == 1
+
+
 async def test_rules_are_never_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
     shelf = Shelf()
     store = shelf.store()

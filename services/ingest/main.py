@@ -318,7 +318,7 @@ def register_rejudging(
         if opener is not None:
             await hand_on_findings(holdings=holdings, opener=opener, world=parts.world)
 
-    worker.periodic("rejudge_holdings", "*/10 * * * * *", rejudge)
+    worker.periodic("rejudge_holdings", "* * * * * */10", rejudge)
 
 
 def register_custody_jobs(worker: Worker, parts: Parts, custody: Custody) -> None:

@@ -20,7 +20,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
-from services.ingest.adapters.classifications_sql import SqlClassificationLedger
+from services.ingest.adapters.classifications_sql import RAISED_INCIDENT, SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
@@ -41,6 +41,7 @@ from services.ingest.adapters.world import SystemWorld
 from services.ingest.api import create_api, route_kind
 from services.ingest.api.wiring import Wiring
 from services.ingest.domain.in_flight import InFlight
+from services.ingest.domain.secrets_report import Clock
 from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.classify_record import declassify_due
@@ -54,12 +55,14 @@ from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.hold_parts import hold_parts
 from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.open_incident import RuleIncidents
+from services.ingest.usecases.open_raised_incident import open_raised_incident
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
 from services.ingest.usecases.read_incidents import count_open
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
 from services.ingest.usecases.renew_record import renew_changed_record
+from services.ingest.usecases.report_secrets import overdue_clocks
 from services.ingest.usecases.retire_kek import Retiring
 from services.ingest.usecases.rotate_kek import resume_rotations, rewrap_keys
 from services.ingest.usecases.running_readings import RunningReadings
@@ -262,6 +265,12 @@ def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployme
         while await declassify_due(ledger=parts.classifications, world=parts.world, deployment=deployment):
             pass
 
+    async def raised(package: str, document: str, step: str) -> None:
+        await open_raised_incident(
+            PackageId(UUID(package)), int(document), UUID(step), ledger=parts.incidents, world=parts.world
+        )
+
+    worker.register(RAISED_INCIDENT, raised, retries=COMPLETE_RETRIES)
     worker.register("complete_package", complete, retries=COMPLETE_RETRIES)
     worker.register("deliver_message", deliver, retries=DELIVER_RETRIES)
     worker.register(RENEW, renew, retries=COMPLETE_RETRIES)
@@ -299,7 +308,19 @@ def register_incident_counts(worker: Worker, parts: Parts, metrics: Metrics) -> 
         "nopluu_incident_clocks_overdue", "Time limits of incidents that have run out.", registry=metrics.registry
     )
 
+    other = Gauge(
+        "nopluu_secret_clocks_overdue",
+        "Notices, remedies and decisions that are overdue.",
+        ("clock",),
+        registry=metrics.registry,
+    )
+
     async def count() -> None:
+        run_out = await overdue_clocks(
+            counter=SqlSecretsCounter(parts.engine), inspections=parts.inspections, world=parts.world
+        )
+        for clock in Clock:
+            other.labels(clock.value).set(sum(entry.clock is clock for entry in run_out))
         opened, overdue = await count_open(ledger=parts.incidents, world=parts.world)
         still.set(opened)
         late.set(overdue)

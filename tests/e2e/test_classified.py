@@ -74,7 +74,10 @@ def test_raised_hidden_taken_back(box: OneBox, clerk: Clerk, archivist: Clerk, o
         "--decided-on", today(), "--instrument", "13/QĐ-BCA", "--authority", "Bộ Công an", "--relation", "superior",
     )  # fmt: skip
     assert back.code == 0, back.err
-    eventually(lambda: found(archivist, code) == count, seconds=LONG, pause=0.5)
+    [record] = officer("classification", "show", package, "--json").lines("classified")
+    assert record["label"] == "none"
+    eventually(lambda: "level-raised" in officer("incidents", "list", "--json").out, seconds=LONG, pause=0.5)
+    assert found(archivist, code) == count - 1  # held until officers decide, whatever its label is
     assert officer("classification", "notified", step["id"], "--on", today(), "--instrument", "7/TB").code == 0
 
 

@@ -337,6 +337,9 @@ class MemoryBooks:
         ]
         return found[:limit]
 
+    async def carry_labels(self, package: PackageId) -> None:
+        """No steps are kept here, so none raised anything."""
+
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
         id_ = uuid4() if ticket is None else ticket.id
         self._rows.events[id_] = event

@@ -372,6 +372,7 @@ class SqlDesk:
             )
         # A dossier lends its documents its words, or does so no more.
         await self._find_anew(description, description.documents if DOSSIER in documents else entries)
+        await self.settle_holds(deposit.package)
 
     async def _find_anew(self, description: Description, entries: Sequence[DocumentEntry]) -> None:
         package = description.deposit.package
@@ -380,7 +381,8 @@ class SqlDesk:
             return
         for batch in _batches(entries):
             ids = [entry.id for entry in batch]
-            await self._connection.execute(delete(t.document_words).where(t.document_words.c.document.in_(ids)))
+            for shelf in (t.document_words, t.held_words):
+                await self._connection.execute(delete(shelf).where(shelf.c.document.in_(ids)))
             words = await asyncio.to_thread(_word_columns, batch)
             await self._connection.execute(_WORDS, words | {"package": package, "fonds": description.deposit.fonds})
 

@@ -250,13 +250,13 @@ def _stated(secrecy: Secrecy) -> Level:
 
 def _dossier(deposit: Deposit, manifest: Manifest, fields: Profile) -> DossierEntry:
     secrecy = manifest.dossier_secrecy
-    label = deposit.classified.get(DOSSIER, Level.NONE)
+    label = deposit.classified.get(DOSSIER, deposit.levels.get(DOSSIER, Level.NONE))
     if (
         DOSSIER not in deposit.classified
         and secrecy is not None
         and secrecy.protected_on(day_in_vietnam(deposit.sealed_at))
     ):
-        label = _stated(secrecy)
+        label = max(label, _stated(secrecy))
     part, metadata = fields.dossier, manifest.dossier
     if label is not Level.NONE:
         metadata = _of_stub(metadata, part)

@@ -34,6 +34,10 @@ _UNREAD: Final = text(
 )
 
 
+RAISED_INCIDENT: Final = "open_raised_incident"
+"""The task that hands a raised record to the officers."""
+
+
 class SqlClassificationLedger:
     """See `usecases.classification_ports.ClassificationLedger`; `tasks` defers jobs inside transactions."""
 
@@ -153,6 +157,10 @@ class SqlClassificationBooks(SqlBooks):
         for held in sorted({row.package for row in rows}):  # or a rebuild would bring the hold's absence back
             await self._tasks.defer(self._connection, RENEW, package=str(held))
         return len(rows)
+
+    async def wake_incident(self, package: PackageId, document: int, step: UUID) -> None:
+        told = {"package": str(package), "document": str(document), "step": str(step)}
+        await self._tasks.defer(self._connection, RAISED_INCIDENT, **told)
 
     async def unread(self, limit: int) -> list[PackageId]:
         states = [state.value for state in HAS_RECEIPT]

@@ -510,6 +510,19 @@ class SqlBooks:
         )
         return [PackageId(found) for found in (await self._connection.execute(query)).scalars()]
 
+    async def carry_labels(self, package: PackageId) -> None:
+        found = await self._connection.execute(_RAISED_BEFORE, {"package": package})
+        carried: dict[int, int] = {row.document: row.level for row in found}
+        if not carried:
+            return
+        stated = dict((await self.description(package)).levels)
+        levels = {at: max(carried.get(at, 0), int(stated.get(at, Level.NONE))) for at in {*carried, *stated}}
+        await self._connection.execute(
+            update(t.package)
+            .where(t.package.c.id == package)
+            .values(levels=[[at, level] for at, level in sorted(levels.items())])
+        )
+
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
         drawn = None if ticket is None else journal.Ticket(ticket.id, ticket.salt)
         return await journal.append(self._connection, event, drawn)
@@ -651,6 +664,15 @@ _RAISING = text(
     "SELECT EXISTS (SELECT FROM ingest.component k JOIN ingest.classification c"
     " ON c.package = k.package AND c.document = k.document JOIN ingest.outbox o ON o.id = c.raised_by"
     " WHERE k.id = :component AND (o.delivered_at IS NULL OR o.delivered_at > now() - interval '60 seconds'))"
+)
+# By content, and the dossier (-1) by itself: one chain is one dossier.
+_RAISED_BEFORE = text(
+    "SELECT CASE WHEN c.document < 0 THEN -1 ELSE k.document END AS document, max(c.level) AS level"
+    " FROM ingest.package p JOIN ingest.package e ON e.chain = p.chain AND e.id <> p.id"
+    " JOIN ingest.classification c ON c.package = e.id AND c.level > c.sealed_as"
+    " LEFT JOIN ingest.component o ON o.package = c.package AND o.document = c.document"
+    " LEFT JOIN ingest.component k ON k.package = p.id AND k.sha256 = o.sha256"
+    " WHERE p.id = :package AND (c.document < 0 OR k.document IS NOT NULL) GROUP BY 1"
 )
 _RULES_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('ingest.rule_bundle'))")
 

@@ -95,6 +95,9 @@ class ClassificationBooks(Books, Protocol):
     async def hold_document(self, package: PackageId, document: int) -> int:
         """Let nobody read the document's components, wherever they are referenced; how many were not held before."""
 
+    async def wake_incident(self, package: PackageId, document: int, step: UUID) -> None:
+        """Have an incident opened for a record that a step raised, once this transaction has committed."""
+
     async def unread(self, limit: int) -> list[PackageId]:
         """Sealed packages whose manifest was not read for labels."""
 

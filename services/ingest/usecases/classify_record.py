@@ -251,7 +251,7 @@ async def _known(
     await books.note_read(package.id)
     labels = dict((await books.description(package.id)).levels)
     found: dict[int, Classified] = {}
-    for document in _labelled(manifest):
+    for document in _labelled(manifest, labels):
         secrecy = _secrecy(manifest, document)
         sealed_as = _sealed_label(document, secrecy, labels, package.sealed_at)
         history = History(secrecy, sealed_as)
@@ -260,10 +260,10 @@ async def _known(
     return found
 
 
-def _labelled(manifest: Manifest) -> Sequence[int]:
-    documents = [at for at, entry in enumerate(manifest.documents) if entry.secrecy.level is not Level.NONE]
+def _labelled(manifest: Manifest, labels: Mapping[int, Level]) -> Sequence[int]:
+    documents = {at for at, entry in enumerate(manifest.documents) if entry.secrecy.level is not Level.NONE}
     own = manifest.dossier_secrecy is not None and manifest.dossier_secrecy.level is not Level.NONE
-    return [DOSSIER, *documents] if own else documents
+    return sorted({*documents, *labels, *({DOSSIER} if own else ())})
 
 
 def _secrecy(manifest: Manifest, document: int) -> Secrecy:
@@ -279,7 +279,7 @@ def _sealed_label(document: int, secrecy: Secrecy, labels: Mapping[int, Level], 
     stated = Level.TUYET_MAT if secrecy.level is None else secrecy.level
     if document == DOSSIER:
         protected = sealed_at is None or secrecy.protected_on(day_in_vietnam(sealed_at))
-        return stated if protected else Level.NONE
+        return max(stated if protected else Level.NONE, labels.get(DOSSIER, Level.NONE))
     found = labels.get(document, Level.NONE)
     return max(found, stated) if secrecy.stub else found
 
@@ -387,6 +387,7 @@ async def _put(
 async def _stop(books: ClassificationBooks, package: PackageId, entry: RecordedStep) -> None:
     """Rule 21 where nothing above NONE may be: nobody reads it from now on, and the finding waits for officers."""
     await books.hold_document(package, entry.document)
+    await books.wake_incident(package, entry.document, entry.step.id)
     pointer = "/dossier" if entry.document == DOSSIER else f"/documents/{entry.document}"
     await books.add_finding(package, Finding(pointer, RAISED, _RAISED_TEXT.vi, _RAISED_TEXT.en, entry.at))
 

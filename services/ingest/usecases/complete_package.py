@@ -83,6 +83,7 @@ async def complete_package(
             return await _send_again(books, snapshot, broken, world.now())
     drawn = await draw_record_key(snapshot.package, snapshot.rows, keys)
     async with ledger.transaction() as books:
+        await books.carry_labels(package_id)
         current = await _snapshot(books, package_id, plans, lock=True)
         if current is None or _attempts(current) != _attempts(snapshot):
             return None  # sealed or sent back by another worker; if it came round again, its own job is on its way

@@ -364,6 +364,12 @@ class Books(Protocol):
 
     async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]: ...
 
+    async def carry_labels(self, package: PackageId) -> None:
+        """Give a package that supersedes another the labels to which steps raised the same content there.
+
+        What its own manifest says may only be higher: a new version is no decision on a classification (DECISION-0021).
+        """
+
     async def journal(self, event: bytes, ticket: LogTicket | None = None) -> UUID:
         """Append to the log in this transaction; the event's id there, which is the ticket's where one is given."""
 

@@ -94,6 +94,8 @@ class _Origin:
         given = Level.TUYET_MAT if secrecy.level is None else secrecy.level
         if sealed_as is Level.NONE and given is not Level.NONE and secrecy.declassified_on is not None:
             return cls(Level.NONE, None)  # the manifest's own decision, which the rules held valid
+        if sealed_as > given:
+            return cls(sealed_as, None)  # an earlier version's steps raised it; when that ends no date of this one says
         return cls(given, certain_end(secrecy))
 
     def after(self, step: Step) -> _Origin:

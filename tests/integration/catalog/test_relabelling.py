@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
-
 from services.catalog.domain.labels import Reader
 from services.catalog.usecases.receive_message import receive_message
 from services.catalog.usecases.register_package import reindex_package, relabel_package
 from services.kernel.classification.message import DOSSIER, ClassificationChanged
+from services.kernel.hold_messages import HeldItem, HoldChanged
 from services.kernel.messages import PackageSealed
 from services.kernel.secrecy import Level
 from tests.integration.catalog.conftest import OWNER, Catalog
@@ -100,6 +99,15 @@ async def test_a_hold_outlives_a_new_label(catalog: Catalog) -> None:
         levels={0: "mat"},
     )
     async with catalog.ledger.keeping() as desk:
-        await desk._connection.execute(text("UPDATE catalog.document SET held = true"))
+        held = HeldItem(package.chain, package.package, 0)
+        await desk.take_hold(HoldChanged(uuid4(), SEALED_AT, uuid4(), False, (held,)), SEALED_AT)
+        await desk.settle_holds(package.package)
     await relabel(catalog, await receive(catalog, changed(package, 1, {0: Level.NONE})))
     assert await catalog.subjects("báo cáo", OWNER) == []
+
+
+async def test_a_new_version_is_shelved_under_the_labels_it_was_sealed_with(catalog: Catalog) -> None:
+    data = manifest([document(1, "Báo cáo mùa màng"), document(2, "Báo cáo thủy lợi")], title="Hồ sơ đê điều")
+    await catalog.shelve(data, levels={DOSSIER: "mat", 1: "mat"})
+    assert await catalog.subjects("báo cáo") == ["Báo cáo mùa màng"]
+    assert await catalog.subjects("đê điều") == []

@@ -11,8 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.usecases.classify_record import declassify_due
+from services.ingest.usecases.open_raised_incident import open_raised_incident
 from services.kernel.canonical import canonical
 from services.kernel.classification.message import DOSSIER, ClassificationChanged
+from services.kernel.identifiers import PackageId
+from services.kernel.messages import PackageSealed
 from services.kernel.secrecy import DeploymentProfile, Level
 from services.runtime.database import transaction
 from tests.support.asgi import Reply
@@ -224,3 +227,44 @@ async def test_no_step_is_ever_changed_or_removed(gateway: Ingest, database: Dat
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement.encode())
                 connection.rollback()
+
+
+async def test_a_new_version_keeps_what_was_raised_in_the_one_before(gateway: Ingest) -> None:
+    """Handing the same content in again, as no secret, is no decision on its classification."""
+    client, archivist = gateway.enrol("submitter"), gateway.enrol("archivist")
+    package = await gateway.deposit(client, Dossier([b"mot", b"hai"]))
+    for document in (1, None):
+        raised = decision(gateway, "raised", document=document, level="mat", list_item="II.3")
+        assert (await record(gateway, archivist, package, raised)).status == 201
+    again = Dossier([b"khac", b"mot", b"hai"], supersedes=UUID(package))
+    declared = await gateway.declare(client, again)
+    assert declared.status == 201, declared.body
+    newer = str(declared.json()["package"])
+    assert (await gateway.send(client, newer, 0, b"khac")).status == 201
+    await gateway.complete(newer)
+    async with transaction(gateway.engine) as connection:
+        query = text("SELECT body FROM ingest.outbox WHERE kind = 'package_sealed' ORDER BY created_at DESC LIMIT 1")
+        sealed = PackageSealed.parse(bytes((await connection.execute(query)).scalar_one()))
+    assert (str(sealed.package), dict(sealed.levels)) == (newer, {DOSSIER: "mat", 2: "mat"})
+    shown = (await gateway.get(archivist, f"/v1/packages/{newer}/classification")).json()
+    assert [(entry["document"], entry["label"]) for entry in shown["records"]] == [(None, "mat"), (2, "mat")]
+    lifted = decision(gateway, "declassified", document=2)
+    assert (await record(gateway, archivist, newer, lifted)).json()["after"] == "none"
+
+
+async def test_what_was_raised_becomes_one_incident(gateway: Ingest) -> None:
+    package = await gateway.deposit(gateway.enrol("submitter"), Dossier([b"mot"]))
+    raised = decision(gateway, "raised", level="mat", list_item="II.3")
+    step = (await record(gateway, gateway.enrol("archivist"), package, raised)).json()["id"]
+    async with transaction(gateway.engine) as connection:
+        query = text("SELECT args FROM ingest_queue.procrastinate_jobs WHERE task_name = 'open_raised_incident'")
+        assert (await connection.execute(query)).scalars().all() == [
+            {"package": package, "document": "0", "step": step}
+        ]
+    for _ in range(2):
+        await open_raised_incident(
+            PackageId(UUID(package)), 0, UUID(step), ledger=gateway.parts.incidents, world=gateway.parts.world
+        )
+    async with transaction(gateway.engine) as connection:
+        found = (await connection.execute(text("SELECT kind, source, rules FROM ingest.incident"))).all()
+        assert [tuple(row) for row in found] == [("level-raised", "rule", ["21"])]

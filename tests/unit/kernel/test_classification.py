@@ -134,6 +134,17 @@ LEVELS: Mapping[str, tuple[History, date, Level]] = {
         date(2022, 12, 31),
         NONE,
     ),
+    "sealed under a label that its manifest does not state": (history(Secrecy(NONE), MAT), date(2199, 1, 1), MAT),
+    "and raised, and that taken back": (
+        history(
+            Secrecy(NONE),
+            MAT,
+            step(1, Kind.RAISED, date(2025, 1, 1), level=TOI_MAT),
+            step(2, Kind.ANNULLED, date(2025, 2, 1), annuls=UUID(int=1)),
+        ),
+        date(2025, 2, 1),
+        MAT,
+    ),
     "classified for the first time": (
         history(Secrecy(NONE), NONE, step(1, Kind.RAISED, date(2025, 1, 1), level=MAT)),
         date(2025, 1, 1),
@@ -379,6 +390,20 @@ def test_no_sequence_of_steps_lets_a_label_fall_below_the_level(
         # A label that was told on this day holds on the days that follow, until somebody looks again.
         told, later = life.record.label_on(day), max(day, asked)
         assert told >= life.record.on(later).level
+
+
+@given(RECORDS, st.sampled_from(Level), st.lists(st.tuples(DAYS, PROPOSALS, st.integers(0, 5)), max_size=12))
+def test_a_label_is_taken_away_only_by_what_takes_labels_away(
+    secrecy: Secrecy, sealed_as: Level, decisions: list[tuple[date, Proposal, int]]
+) -> None:
+    """Extending, raising and taking back never leave a record less secret than it was sealed."""
+    harmless = {Kind.EXTENDED, Kind.RAISED, Kind.ANNULLED}
+    life = Life(History(secrecy, sealed_as))
+    for day, proposal, annuls in sorted(decisions, key=lambda entry: entry[0]):
+        life.live(day, proposal, annuls)
+        if all(made.kind in harmless for made in life.record.steps):
+            ended = any(made.kind is Kind.RAISED and made.until is not None for made in life.record.steps)
+            assert ended or life.record.label_on(day) >= sealed_as
 
 
 @given(RECORDS, st.lists(st.tuples(DAYS, PROPOSALS, st.integers(0, 5)), max_size=12))

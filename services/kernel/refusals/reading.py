@@ -41,7 +41,7 @@ class ContentMissing(Refusal):
 
 class ContentBroken(Refusal):
     code = "content-broken"
-    status = 503
+    status = 502
     title = Text("Nội dung trong kho đã bị thay đổi", "The store's bytes are not what was sealed")
     detail = Text(
         "Nội dung trong kho không qua được kiểm tra niêm phong; không byte nào được trả về.",

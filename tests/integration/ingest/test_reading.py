@@ -113,7 +113,7 @@ async def test_bytes_that_are_broken_from_the_start_are_no_answer(gateway: Inges
     for version, data in store._objects[name].items():
         store._objects[name][version] = data[:-1] + bytes([data[-1] ^ 1])
     reply = await gateway.read(client, component)
-    assert (reply.status, reply.json()["code"]) == (503, "content-broken")
+    assert (reply.status, reply.json()["code"]) == (502, "content-broken")
 
 
 async def test_a_store_that_lost_the_object_is_told_from_one_that_is_away(gateway: Ingest) -> None:

@@ -1,4 +1,5 @@
-"""The part of `services/LEGAL.md` that says which rule rests on what, written from the baseline's rows.
+"""The part of `services/LEGAL.md` that says which rule rests on what, written from the baseline's rows and the table of
+events.
 
 Source: DESIGN 9; domain notes §3.
 """
@@ -10,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from deploy.event_rules import EVENT_RULES
 from services.kernel.rules import baseline_bundle, load_bundle
 from services.kernel.rules.baseline import baseline_rows
 from services.kernel.rules.model import Basis
@@ -22,7 +24,7 @@ MARK: Final = "<!-- From here on written by `python -m deploy.documents` from th
 def register() -> str:
     """The whole file: what people wrote down to the mark, and the rules after it."""
     head, _, _ = REGISTER.read_text("utf-8").partition(MARK)
-    return head + MARK + "\n" + "\n".join(_lines()) + "\n"
+    return head + MARK + "\n" + "\n".join((*_lines(), *_events())) + "\n"
 
 
 def _lines() -> Iterator[str]:
@@ -43,6 +45,24 @@ def _lines() -> Iterator[str]:
         basis = "; ".join(_basis(entry) for entry in rule.basis)
         note = f"no: {rule.note}" if rule.note else "no"
         yield f"| {rule.id} | {effect} | {rule.condition} | {basis} | {'yes' if rule.confirmed else note} |"
+
+
+def _events() -> Iterator[str]:
+    yield ""
+    yield "## Rules on events and the place where each happens"
+    yield ""
+    yield (
+        f"{len(EVENT_RULES)} rules, from `deploy/event_rules.py`; a test holds every place and every test against the code."
+        " None is confirmed by a competent office."
+    )
+    yield ""
+    yield "| Rule | Event | What follows | Basis | Place | Tests | Not done here |"
+    yield "|---|---|---|---|---|---|---|"
+    for rule in EVENT_RULES:
+        places = "<br>".join(f"`{place}`" for place in rule.places)
+        tests = "<br>".join(f"`{test}`" for test in rule.tests)
+        gap = rule.gap or "–"
+        yield f"| {rule.id} | {rule.condition} | {rule.effect} | {rule.basis} | {places} | {tests} | {gap} |"
 
 
 def _basis(entry: Basis) -> str:

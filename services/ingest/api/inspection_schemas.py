@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.ingest.api.classification_schemas import Form, Line
-from services.ingest.domain.inspections import InspectionStep, StepKind, Violation
+from services.ingest.domain.inspections import RULES, InspectionStep, StepKind, Violation
 from services.ingest.usecases.inspect_agency import ShownInspection
 from services.ingest.usecases.inspection_ports import RecordedInspectionStep
 
@@ -112,6 +112,7 @@ class FindingOut(BaseModel):
 
     number: int
     violation: Violation
+    rule: str | None = Field(description="The rule that it breaks; null where none of the rules speaks of it.")
     found_on: date
     due_on: date
     remedied_on: date | None
@@ -143,6 +144,7 @@ class InspectionOut(BaseModel):
                 FindingOut(
                     number=found.number,
                     violation=found.violation,
+                    rule=RULES.get(found.violation),
                     found_on=found.found_on,
                     due_on=found.due_on,
                     remedied_on=found.remedied_on,

@@ -40,13 +40,13 @@ class Kind(StrEnum):
     CONTENT = "secret-content"
     METADATA = "secret-metadata"
     RULES_CHANGED = "rules-changed"
-    LEVEL_RAISED = "level-raised"  # rule 21
-    STAMP_FOUND = "stamp-found"  # rule 23
-    READ_OUTSIDE_ENCLAVE = "read-outside-enclave"  # rule 24
-    LEAK = "leak"  # rule 26
-    EXPORT_UNAPPROVED = "export-unapproved"  # rule 28
-    MEDIUM_REUSED = "medium-reused"  # rule 29
-    ACCESS_CONTRADICTION = "access-contradiction"  # rule 31
+    LEVEL_RAISED = "level-raised"
+    STAMP_FOUND = "stamp-found"
+    READ_OUTSIDE_ENCLAVE = "read-outside-enclave"
+    LEAK = "leak"
+    EXPORT_UNAPPROVED = "export-unapproved"
+    MEDIUM_REUSED = "medium-reused"
+    ACCESS_CONTRADICTION = "access-contradiction"
 
 
 class State(StrEnum):
@@ -117,6 +117,25 @@ REMEDIES: Final[Mapping[Decision, Text]] = MappingProxyType(
     }
 )
 """Decisions that leave something to be done, and how that stands until it is."""
+
+
+RULES: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.LEVEL_RAISED: "21",
+        Kind.STAMP_FOUND: "23",
+        Kind.READ_OUTSIDE_ENCLAVE: "24",
+        Kind.LEAK: "26",
+        Kind.EXPORT_UNAPPROVED: "28",
+        Kind.MEDIUM_REUSED: "29",
+        Kind.ACCESS_CONTRADICTION: "31",
+    }
+)
+"""The rule that a kind of incident is a case of; of the other kinds whoever opens it says which, if any."""
+
+
+def rules_of(kind: Kind) -> tuple[str, ...]:
+    """The rules that an incident of this kind rests on, where nobody named them."""
+    return (RULES[kind],) if kind in RULES else ()
 
 
 def clocks_of(kind: Kind) -> tuple[Clock, ...]:

@@ -55,6 +55,22 @@ VIOLATIONS: Final[Mapping[Violation, Text]] = MappingProxyType(
 )
 
 
+RULES: Final[Mapping[Violation, str]] = MappingProxyType(
+    {
+        Violation.CLASSIFIED_IN_OPEN: "4",
+        Violation.NO_PERMISSION: "7",
+        Violation.RANK_TOO_LOW: "8",
+        Violation.COPYING_FORBIDDEN: "9",
+        Violation.NO_REGISTER_ENTRY: "10",
+        Violation.NETWORKED_DEVICE: "11",
+        Violation.TOO_MANY_COPIES: "12",
+        Violation.AI_ON_CLASSIFIED: "24",
+        Violation.MEDIUM_NOT_WIPED: "29",
+    }
+)
+"""The rule that a kind of violation breaks, where one of the rules says so."""
+
+
 class StepKind(StrEnum):
     """What happens to an inspection; the value is the word on the wire and in the database."""
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.ingest.domain.incidents import HOLDABLE, Kind, Source, State, clocks_of, due
+from services.ingest.domain.incidents import HOLDABLE, Kind, Source, State, clocks_of, due, rules_of
 from services.ingest.domain.states import Event, transition
 from services.ingest.usecases.complete_package import CATALOG
 from services.ingest.usecases.incident_ports import (
@@ -56,13 +56,14 @@ async def open_incident(
     ledger: IncidentLedger,
     world: World,
 ) -> UUID:
-    """Hold the target and begin its handling; the incident's id.
+    """Hold the target and begin its handling; the incident's id. Without `rules` it names the rule of its kind.
 
     With `bundle_sha256` it is safe to repeat: one document and one bundle open one incident.
 
     Raises:
         IncidentTargetUnknown: no such package, document or component, or a package that ended without bytes.
     """
+    named = tuple(rules) or rules_of(kind)
     async with ledger.transaction() as books:
         await books.alone_with_holds()
         package = await books.package(target.package, lock=True)
@@ -78,7 +79,7 @@ async def open_incident(
             id=world.new_id(),
             source=source,
             kind=kind,
-            rules=tuple(rules),
+            rules=named,
             bundle_sha256=bundle_sha256,
             package=package.id,
             document=document,
@@ -100,7 +101,7 @@ async def open_incident(
         after = transition(package.state, Event.QUARANTINE)
         if document is None and after is not None:
             await books.set_state(package.id, after)
-        facts = {"source": source.value, "kind": kind.value, "rules": list(rules), "hold": str(hold.id)}
+        facts = {"source": source.value, "kind": kind.value, "rules": list(named), "hold": str(hold.id)}
         await books.add_step(Step(incident.id, 1, "opened", now, by, facts))
         for clock in clocks_of(kind):
             await books.add_clock(RunningClock(incident.id, clock.kind, due(clock, today), None))

@@ -6,7 +6,6 @@ The step's own transaction has held the components already; the incident holds e
 from __future__ import annotations
 
 import hashlib
-from typing import Final
 from uuid import UUID
 
 from services.ingest.domain.incidents import Kind, Source
@@ -15,8 +14,6 @@ from services.ingest.usecases.open_incident import Target, open_incident
 from services.ingest.usecases.ports import World
 from services.kernel.classification.message import DOSSIER
 from services.kernel.identifiers import PackageId
-
-RULE: Final = "21"
 
 
 async def open_raised_incident(
@@ -32,7 +29,6 @@ async def open_raised_incident(
         Source.RULE,
         Kind.LEVEL_RAISED,
         None,
-        rules=(RULE,),
         bundle_sha256=hashlib.sha256(step.bytes).digest(),
         ledger=ledger,
         world=world,

@@ -272,6 +272,30 @@ async def test_archivists_open_and_only_officers_go_on(case: Case) -> None:
         assert (reply.status, reply.json()["code"]) == (404, "incident-target-unknown")
 
 
+@pytest.mark.parametrize(
+    ("kind", "rules", "clocks"),
+    [
+        ("stamp-found", ["23"], {"report-police": 0}),
+        ("read-outside-enclave", ["24"], {"report-police": 0}),
+        ("leak", ["26"], {"report-police": 0}),
+        ("export-unapproved", ["28"], {}),
+        ("medium-reused", ["29"], {"report-police": 0}),
+        ("level-raised", ["21"], {"report-police": 0, "act-on-raised-level": 15}),
+        ("access-contradiction", ["31"], {}),
+        ("secret-content", [], {"report-police": 0}),  # which rule speaks of it only whoever found it knows
+    ],
+)
+async def test_an_incident_names_the_rule_of_its_kind_and_starts_its_clocks(
+    case: Case, kind: str, rules: list[str], clocks: dict[str, int]
+) -> None:
+    opened = await case.open(document=1, kind=kind)
+    today = case.gateway.parts.world.today()
+    assert (opened["rules"], opened["steps"][0]["facts"]["rules"], opened["held"]) == (rules, rules, True)
+    due = {clock["kind"]: clock["due_on"] for clock in opened["clocks"]}
+    assert due == {name: (today + timedelta(days=days)).isoformat() for name, days in clocks.items()}
+    assert (await case.gateway.read(case.client, case.components[1])).status == 404
+
+
 async def test_a_manifest_under_a_hold_goes_to_services_only_once_catalog_has_hidden_it(case: Case) -> None:
     digest = case.dossier.manifest
     target = f"/v1/manifests/{hashlib.sha256(digest).hexdigest()}"

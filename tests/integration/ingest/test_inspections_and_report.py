@@ -76,6 +76,21 @@ async def test_an_inspection_from_its_opening_to_its_end(gateway: Ingest) -> Non
     assert (await gateway.get(auditor, f"/v1/inspections?after={page['next']}")).json()["items"] == []
 
 
+async def test_a_finding_names_the_rule_that_was_broken(gateway: Ingest) -> None:
+    """Rules 24 and 29 happen outside the gateway: the police find them, and nothing is closed before it is verified."""
+    today = gateway.parts.world.today()
+    officer = gateway.enrol("incident-officer", officer="Lê C")
+    made = (await post(gateway, officer, "/v1/inspections", inspection(gateway, 3))).json()
+    address = f"/v1/inspections/{made['id']}/steps"
+    for violation in ("ai-on-secret", "medium-not-wiped", "place-unfit"):
+        found = {"kind": "found", "on": today.isoformat(), "violation": violation, "due_on": today.isoformat()}
+        assert (await post(gateway, officer, address, found)).status == 201
+    closing = {"kind": "closed", "on": today.isoformat()}
+    assert (await post(gateway, officer, address, closing)).json()["code"] == "inspection-findings-open"
+    shown = (await gateway.get(officer, f"/v1/inspections/{made['id']}")).json()
+    assert [entry["rule"] for entry in shown["findings"]] == ["24", "29", None]
+
+
 async def test_who_may_inspect_and_whom(gateway: Ingest) -> None:
     officer = gateway.enrol("incident-officer", officer="Lê C")
     for scope in ("submitter", "archivist", "supervisor"):

@@ -23,6 +23,7 @@ from services.ingest.usecases.incident_ports import (
     Step,
     Violation,
 )
+from services.kernel.classification.message import DOSSIER
 from services.kernel.hold_messages import HeldItem
 from services.kernel.identifiers import AgencyId, ClientId, ComponentId, FondsId, PackageId
 from services.kernel.secrecy import Level
@@ -145,6 +146,23 @@ class SqlIncidentBooks(SqlBooks):
         )
         found: UUID | None = (await self._on.execute(query)).scalar_one_or_none()
         return found
+
+    async def label(self, package: PackageId, document: int | None) -> Level:
+        record, columns = DOSSIER if document is None else document, t.classification.c
+        query = select(columns.level).where(columns.package == package, columns.document == record)
+        found: int | None = (await self._on.execute(query)).scalar_one_or_none()
+        if found is not None:
+            return Level(found)
+        return dict((await self.description(package)).levels).get(record, Level.NONE)
+
+    async def classified_since(self, package: PackageId, document: int | None, since: datetime) -> bool:
+        columns = t.classification_step.c
+        query = select(columns.id).where(
+            columns.package == package,
+            columns.document == (DOSSIER if document is None else document),
+            columns.recorded_at >= since,
+        )
+        return (await self._on.execute(query.limit(1))).one_or_none() is not None
 
     async def add_incident(self, incident: Incident) -> None:
         await self._on.execute(

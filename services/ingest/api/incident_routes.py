@@ -37,6 +37,8 @@ from services.ingest.usecases.open_incident import Target, open_incident
 from services.ingest.usecases.read_incidents import list_incidents, notices, open_trail, violations
 from services.kernel.identifiers import ComponentId, PackageId
 from services.kernel.refusals.incidents import (
+    CorrectionEmpty,
+    CorrectionNotDone,
     DecisionIncomplete,
     ExpulsionNotDone,
     IncidentProposalChanged,
@@ -136,7 +138,7 @@ async def report(incident: UUID, _: Deciding, wired: Wired) -> Response:
     description="Another officer confirms the step whose number is answered. A new proposal replaces an earlier one.",
     status_code=201,
     response_model=ProposedAnswer,
-    responses=refusing(IncidentUnknown, IncidentStepImpossible, DecisionIncomplete),
+    responses=refusing(IncidentUnknown, IncidentStepImpossible, DecisionIncomplete, CorrectionEmpty),
 )
 async def propose(incident: UUID, form: ProposalIn, caller: Deciding, wired: Wired) -> ProposedAnswer:
     level = None if form.level is None else Level.from_wire(form.level)
@@ -160,9 +162,12 @@ async def confirm(incident: UUID, form: ConfirmationIn, caller: Deciding, wired:
 @router.post(
     "/v1/incidents/{incident}/done",
     summary="Ghi việc đã làm / Record what was done",
-    description="Stops one clock. An expulsion is only accepted once the custodian has destroyed every key.",
+    description=(
+        "Stops one clock. An expulsion is only accepted once the custodian has destroyed every key, "
+        "a corrected level once a step of the classification has made it so since the opening."
+    ),
     response_model=TrailAnswer,
-    responses=refusing(IncidentUnknown, IncidentStepImpossible, RemedyUnknown, ExpulsionNotDone),
+    responses=refusing(IncidentUnknown, IncidentStepImpossible, RemedyUnknown, ExpulsionNotDone, CorrectionNotDone),
 )
 async def done(incident: UUID, form: DoneIn, caller: Deciding, wired: Wired) -> TrailAnswer:
     await record_done(incident, form.what, form.instrument, _actor(caller), ledger=wired.incidents, world=wired.world)

@@ -35,6 +35,8 @@ from services.ingest.usecases.ports import World
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.refusals.incidents import (
+    CorrectionEmpty,
+    CorrectionNotDone,
     DecisionIncomplete,
     ExpulsionNotDone,
     IncidentProposalChanged,
@@ -67,12 +69,15 @@ async def propose_decision(
     Raises:
         IncidentUnknown, IncidentStepImpossible: it is decided already.
         DecisionIncomplete: the instrument, or the new level, is missing.
+        CorrectionEmpty: the record has that level, and nobody changed it since the opening.
     """
     needs_level = proposal.decision is Decision.CORRECT_LEVEL and proposal.level is None
     if needs_level or (proposal.decision in NEEDS_INSTRUMENT and not proposal.instrument):
         raise DecisionIncomplete(decision=proposal.decision.value)
     async with ledger.transaction() as books:
         incident = await _incident(books, incident_id, State.OPEN, State.PROPOSED)
+        if proposal.decision is Decision.CORRECT_LEVEL and proposal.level is not None:
+            await _require_correction(books, incident, proposal.level)
         now = world.now()
         await books.change_incident(
             incident.id,
@@ -134,6 +139,7 @@ async def record_done(
         IncidentUnknown, IncidentStepImpossible: it is closed.
         RemedyUnknown: nothing of this name waits.
         ExpulsionNotDone: keys of what is to be expelled still stand.
+        CorrectionNotDone: no step of the classification, recorded since the opening, has made the level decided.
     """
     async with ledger.transaction() as books:
         incident = await _incident(books, incident_id, State.OPEN, State.PROPOSED, State.DECIDED)
@@ -142,6 +148,8 @@ async def record_done(
             raise RemedyUnknown
         if what == Decision.EXPEL.value:
             await _require_expelled(books, incident)
+        if what == Decision.CORRECT_LEVEL.value and incident.level is not None:
+            await _require_corrected(books, incident, incident.level)
         step = await _step(books, incident, "done", by, now, {"what": what, "instrument": instrument})
         await books.journal(_event(step))
         if what == Decision.CORRECT_LEVEL.value and incident.level is Level.NONE:
@@ -212,6 +220,19 @@ async def _lift(books: IncidentBooks, incident: Incident, now: datetime, world: 
             await books.wake_record(package)
     if incident.document is None:
         await _move(books, incident, Event.RELEASE)
+
+
+async def _require_correction(books: IncidentBooks, incident: Incident, level: Level) -> None:
+    """A decision that no step could ever carry out would leave the incident open for ever."""
+    stepped = await books.classified_since(incident.package, incident.document, incident.opened_at)
+    if not stepped and await books.label(incident.package, incident.document) is level:
+        raise CorrectionEmpty(level=level.wire)
+
+
+async def _require_corrected(books: IncidentBooks, incident: Incident, level: Level) -> None:
+    stepped = await books.classified_since(incident.package, incident.document, incident.opened_at)
+    if not stepped or await books.label(incident.package, incident.document) is not level:
+        raise CorrectionNotDone(level=level.wire)
 
 
 async def _require_expelled(books: IncidentBooks, incident: Incident) -> None:

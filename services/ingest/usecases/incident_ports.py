@@ -116,6 +116,12 @@ class IncidentBooks(Books, Protocol):
 
     async def incident_of_rule(self, package: PackageId, document: int, bundle_sha256: bytes) -> UUID | None: ...
 
+    async def label(self, package: PackageId, document: int | None) -> Level:
+        """The label of a document now, or of the dossier itself."""
+
+    async def classified_since(self, package: PackageId, document: int | None, since: datetime) -> bool:
+        """Whether a step of its classification was recorded at or after that moment."""
+
     async def add_incident(self, incident: Incident) -> None: ...
 
     async def incident(self, incident: UUID, *, lock: bool = False) -> Incident | None: ...

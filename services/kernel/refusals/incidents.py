@@ -80,6 +80,34 @@ class ExpulsionNotDone(Refusal):
     fix = Text("Chờ người giữ kho hoàn thành rồi ghi lại.", "Wait until the custodian has done it, then record it.")
 
 
+class CorrectionNotDone(Refusal):
+    code = "incident-correction-not-done"
+    status = 409
+    title = Text("Chưa có bước phân loại sửa độ mật", "No step has corrected the level yet")
+    detail = Text(
+        "Từ khi mở vụ việc chưa có bước phân loại nào đưa độ mật về mức đã quyết định: {level}.",
+        "Since the incident was opened no classification step has brought the record to the level decided: {level}.",
+    )
+    fix = Text(
+        "Ghi bước phân loại theo quyết định (`nopluu classification`), rồi ghi lại việc này.",
+        "Record the step of that decision (`nopluu classification`), then record this as done.",
+    )
+
+
+class CorrectionEmpty(Refusal):
+    code = "incident-correction-empty"
+    status = 409
+    title = Text("Độ mật đã đúng mức này", "It has this level already")
+    detail = Text(
+        "Độ mật hiện hành đã là {level} và không có bước phân loại nào từ khi mở vụ việc.",
+        "The label is {level} already, and no classification step was recorded since the incident was opened.",
+    )
+    fix = Text(
+        "Không có gì để sửa: đề xuất `release` để gỡ niêm phong, hoặc mức khác.",
+        "There is nothing to correct: propose `release` to lift the hold, or another level.",
+    )
+
+
 class IncidentUnfinished(Refusal):
     code = "incident-unfinished"
     status = 409

@@ -232,12 +232,41 @@ async def test_an_expulsion_waits_for_the_custodian_and_its_content_never_comes_
     assert (again.status, again.json()["code"]) == (409, "content-held")
 
 
-async def test_correcting_a_level_keeps_the_hold_until_it_is_done(case: Case) -> None:
+async def test_correcting_a_level_is_done_only_by_a_step_of_the_classification(case: Case) -> None:
+    async def classify(kind: str, instrument: str, **more: object) -> None:
+        await case.gateway.registry.poll()
+        decided = {
+            "kind": kind,
+            "document": 1,
+            "decided_on": case.gateway.parts.world.today().isoformat(),
+            "instrument": instrument,
+            "authority": {"name": "Tỉnh ủy", "relation": "originator", "agency": str(case.gateway.agency)},
+        }
+        reply = await case.post(case.other, f"/v1/packages/{case.package}/classification/steps", decided | more)
+        assert reply.status == 201, reply.body
+
+    async def done(incident: str) -> tuple[int, object]:
+        reply = await case.step(incident, case.other, "done", what="correct-level", instrument="3/QĐ-UBND")
+        return reply.status, reply.json().get("code")
+
+    first = (await case.open(document=1))["incident"]
+    empty = await case.step(
+        first, case.one, "proposals", decision="correct-level", level="none", instrument="3/QĐ-UBND"
+    )
+    assert (empty.status, empty.json()["code"]) == (409, "incident-correction-empty")
+    await case.decide(first, decision="release")
+
+    await classify("raised", "1/QĐ-UBND", level="mat", list_item="II.3")  # before the opening: no remedy of it
     incident = (await case.open(document=1))["incident"]
     await case.decide(incident, decision="correct-level", level="none", instrument="3/QĐ-UBND")
-    assert (await case.gateway.read(case.client, case.components[1])).status == 404
-    assert (await case.step(incident, case.other, "done", what="correct-level", instrument="3/QĐ-UBND")).status == 200
-    assert (await case.gateway.read(case.client, case.components[1])).body == b"hai"
+    assert await done(incident) == (409, "incident-correction-not-done")
+    await classify("raised", "2/QĐ-UBND", level="toi_mat", list_item="II.3")
+    assert await done(incident) == (409, "incident-correction-not-done")  # a step, but to another level
+    shown = (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()
+    assert (shown["held"], shown["clocks"][-1]["met_at"]) == (True, None)
+    await classify("declassified", "3/QĐ-UBND")
+    assert await done(incident) == (200, None)
+    assert (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()["held"] is False
 
 
 async def test_two_holds_are_lifted_one_by_one(case: Case) -> None:

@@ -79,6 +79,7 @@ from services.runtime.kms.cache import CachedKeys
 from services.runtime.kms.settings import opened_kms
 from services.runtime.logging import configure
 from services.runtime.metrics import Metrics
+from services.runtime.object_store.guarded import GuardedStore
 from services.runtime.object_store.port import ObjectStore
 from services.runtime.object_store.s3 import S3Store
 from services.runtime.observing import Observed
@@ -368,7 +369,7 @@ async def serve_api(stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     settings, metrics = _begin("ingest")
     async with AsyncExitStack() as stack:
-        parts = await _parts(settings, stack, pool_size=16)
+        parts = await _parts(settings, stack, metrics, pool_size=16)
         client = ServiceClient.from_settings(settings)
         stack.push_async_callback(client.close)
         registry = Registry(client, settings.auth_origin)
@@ -385,7 +386,7 @@ async def work(stop: asyncio.Event) -> None:
     """Run jobs until `stop`."""
     settings, metrics = _begin("ingest-worker")
     async with AsyncExitStack() as stack:
-        parts = await _parts(settings, stack, pool_size=settings.worker_concurrency + 2)
+        parts = await _parts(settings, stack, metrics, pool_size=settings.worker_concurrency + 2)
         client = ServiceClient.from_settings(settings)
         stack.push_async_callback(client.close)
         worker = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=settings.worker_concurrency)
@@ -413,7 +414,7 @@ async def keep_custody(stop: asyncio.Event) -> None:
     """Run the jobs that need the custodian's credential until `stop`; the only process that is given it."""
     settings, metrics = _begin("ingest-custodian")
     async with AsyncExitStack() as stack:
-        parts = await _parts(settings, stack, pool_size=settings.worker_concurrency + 2)
+        parts = await _parts(settings, stack, metrics, pool_size=settings.worker_concurrency + 2)
         custody = S3Custody(await stack.enter_async_context(S3Store(settings.custody())))
         worker = Worker(
             settings.database_url(),
@@ -447,10 +448,11 @@ def _begin(service: str) -> tuple[IngestSettings, Metrics]:
     return settings, Metrics(service)
 
 
-async def _parts(settings: IngestSettings, stack: AsyncExitStack, *, pool_size: int) -> Parts:
+async def _parts(settings: IngestSettings, stack: AsyncExitStack, metrics: Metrics, *, pool_size: int) -> Parts:
     engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest", pool_size=pool_size)
     stack.push_async_callback(engine.dispose)
-    store = await stack.enter_async_context(S3Store(settings.s3()))
+    direct = await stack.enter_async_context(S3Store(settings.s3()))
+    store = await stack.enter_async_context(GuardedStore(direct, metrics))
     kms = await stack.enter_async_context(opened_kms(settings, environment=settings.environment))
     return Parts.of(engine, store, kms)
 

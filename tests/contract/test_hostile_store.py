@@ -200,6 +200,30 @@ async def test_nobody_there_is_unavailable(tmp_path: Path) -> None:
             await store.put_stream("x", 2 * MIB, two_mib())
 
 
+async def test_a_store_that_takes_nothing_or_says_nothing_is_asked_once(tmp_path: Path) -> None:
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await _head(reader)
+        await asyncio.sleep(30)  # whatever does not fit into the buffers on the way stays with the sender
+
+    async with hostile(silent, tmp_path) as store, asyncio.timeout(25):
+        for attempt in (
+            store.put("x", bytes(32 * MIB)),
+            store.put("x", b"small"),
+            store.get("x"),
+            store.put_stream("x", 2 * MIB, two_mib()),
+            anext(aiter(store.get_range("x", 0, 10, version_id="1"))),
+            store.delete("x", version_id="1"),
+        ):
+            with pytest.raises(StoreUnavailable) as told:
+                await attempt
+            assert isinstance(told.value.__cause__, TimeoutError)
+    assert asked == 6
+
+
 async def test_a_passing_fault_is_waited_out(tmp_path: Path) -> None:
     asked = 0
 

@@ -1,7 +1,8 @@
 """The object store over S3: a small subset that MinIO and SeaweedFS both keep to.
 
 Requests are signed by the minio SDK's signer and carried by aiohttp. Writes that stream are never sent twice; anything
-else is repeated, because at most it leaves another version of the same bytes.
+else is repeated, because at most it leaves another version of the same bytes. What met silence is not repeated either:
+whoever asked has waited long enough.
 
 Source: DESIGN 3, 5.3; reference "performance" (the cheapest write that the store itself verifies).
 """
@@ -96,8 +97,13 @@ class S3Store:
         headers = {"x-amz-checksum-crc32c": aws_chunked.checksum(data), "Content-Length": str(len(data))}
 
         async def once() -> Stored:
-            async with self._send(self._signer.sign("PUT", name, headers=headers), _cut(data)) as answer:
-                return await _stored(answer, len(data))
+            try:
+                async with asyncio.timeout(None) as limit:  # the session's runs only once the last byte is on its way
+                    body = _cut(data, limit)
+                    async with self._send(self._signer.sign("PUT", name, headers=headers), body) as answer:
+                        return await _stored(answer, len(data))
+            except TimeoutError as error:
+                raise StoreUnavailable from error
 
         return await _patiently(once)
 
@@ -127,10 +133,10 @@ class S3Store:
                         start += len(piece)
                         given = True
                         yield piece
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 failures += 1
                 # Within one version it is safe to go on from where it broke; the newest may be another one by then.
-                if failures == _ATTEMPTS or (given and version_id is None):
+                if failures == _ATTEMPTS or (given and version_id is None) or _in_vain(error):
                     raise
                 await _pause(failures)
 
@@ -328,10 +334,13 @@ class _Body:
         self._limit.reschedule(now() + _ANSWER_SECONDS)
 
 
-async def _cut(data: bytes) -> AsyncIterator[memoryview]:
-    """In pieces, so that a large one does not hold up the event loop."""
+async def _cut(data: bytes, limit: asyncio.Timeout) -> AsyncIterator[memoryview]:
+    """In pieces, so that a large one does not hold up the event loop; the store has its time for each of them."""
+    now = asyncio.get_running_loop().time
     for start in range(0, len(data), _PIECE):
+        limit.reschedule(now() + _ANSWER_SECONDS)
         yield memoryview(data)[start : start + _PIECE]
+    limit.reschedule(now() + _ANSWER_SECONDS)
 
 
 async def _stored(answer: aiohttp.ClientResponse, length: int) -> Stored:
@@ -352,10 +361,16 @@ async def _patiently(once: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return await once()
         except StoreUnavailable as error:
-            if isinstance(error.__cause__, StoreAnswer) and error.__cause__.final:
+            if _in_vain(error):
                 raise
             await _pause(failures)
     return await once()
+
+
+def _in_vain(error: StoreUnavailable) -> bool:
+    """Whether to ask again at once would be: the store said no for good, or nothing at all within its time."""
+    cause = error.__cause__
+    return isinstance(cause, TimeoutError) or (isinstance(cause, StoreAnswer) and cause.final)
 
 
 async def _pause(failures: int) -> None:

@@ -324,6 +324,18 @@ class Gateway:
             raise refusal(answer)
         return answer.json() if answer.body else {}
 
+    def order(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
+        """Order something at ingest, under an identifier of the caller's own in `path`; safe to repeat.
+
+        Raises:
+            RejectedError: with the refusal's code and what to do about it.
+        """
+        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
+        answer = self._session.request("PUT", f"{self._session.endpoints().ingest}{path}", body)
+        if answer.status not in (200, 201, 202):
+            raise refusal(answer)
+        return answer.json()
+
     def document(self, path: str) -> bytes:
         """A whole file that ingest makes, such as the yearly report's workbook."""
         answer = self._session.request("GET", f"{self._session.endpoints().ingest}{path}")

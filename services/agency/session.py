@@ -145,14 +145,19 @@ class Session:
         return self._patiently(once)
 
     @contextmanager
-    def download(self, url: str) -> Iterator[Opened]:
+    def download(self, url: str, *, span: tuple[int, int] | None = None) -> Iterator[Opened]:
         """A signed GET whose answer is read as it arrives; busy answers are waited out first.
+
+        `span` asks for these bytes only, the first and the last one, counted from 0.
 
         Raises:
             AgencyError: as `request`, and for every refusal.
         """
         for _ in range(ATTEMPTS):
-            with self._wire.open("GET", url, self._signed("GET", url, None)) as opened:
+            headers = self._signed("GET", url, None)
+            if span is not None:
+                headers["range"] = f"bytes={span[0]}-{span[1]}"
+            with self._wire.open("GET", url, headers) as opened:
                 if opened.status < 400:
                     yield opened
                     return

@@ -19,6 +19,7 @@ import typer
 from services.agency.cli import (
     check_command,
     classification_command,
+    custodian_commands,
     incident_commands,
     inspection_command,
     push_command,
@@ -75,6 +76,7 @@ for part in (
     classification_command,
     inspection_command,
     incident_commands,
+    custodian_commands,
     witness_command,
 ):
     part.register(app)

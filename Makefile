@@ -59,7 +59,7 @@ witness: ## build litewitness, a C2SP witness that we did not write (about a min
 bench: $(STAMP) ## ratios beside the same store driven directly
 	@$(BIN)/python -m tests.bench
 
-soak: $(STAMP) ## what takes longer than a check can bear: 100,000 re-wraps; ONLY=part, SCALE=fraction
+soak: $(STAMP) ## what takes longer than a check can bear: 100,000 re-wraps, a component of 10 GiB; ONLY=part, SCALE=fraction
 	@$(BIN)/python -m tests.soak $(if $(ONLY),--only $(ONLY)) $(if $(SCALE),--scale $(SCALE))
 
 openapi: $(STAMP) ## write openapi/ and the generated documents anew

@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.soak import rewrap
+from tests.soak import rewrap, ten_gib
 
-PARTS: Mapping[str, Callable[[float], dict[str, object]]] = {"rewrap": rewrap.measure}
+PARTS: Mapping[str, Callable[[float], dict[str, object]]] = {
+    "rewrap": rewrap.measure,
+    "ten-gib": ten_gib.measure,
+}
 """Each takes the fraction of its size that is wanted, raises AssertionError, and gives its figures."""
 
 FIGURES = Path(__file__).parent / "figures"

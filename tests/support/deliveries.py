@@ -45,7 +45,7 @@ def make_delivery(folder: Path, *, files: int, size: int, seed: int, per_documen
         path.write_bytes(_pdf(marker, size, chance))
         paths.append(path)
         markers.append(marker)
-    _describe(folder, paths, seed, per_document)
+    describe(folder, paths, seed, per_document)
     return Synthetic(folder, tuple(paths), tuple(markers))
 
 
@@ -56,7 +56,8 @@ def _pdf(marker: bytes, size: int, chance: random.Random) -> bytes:
     return head + chance.randbytes(size - len(head) - len(tail)) + tail
 
 
-def _describe(folder: Path, paths: list[Path], seed: int, per_document: int) -> None:
+def describe(folder: Path, paths: list[Path], seed: int, per_document: int) -> None:
+    """Write the description of files that are in the folder already."""
     names = [path.relative_to(folder).as_posix() for path in paths]
     groups = [names[at : at + per_document] for at in range(0, len(names), per_document)]
     code = f"{FONDS}.2020-2025.09.01.{seed:06d}"

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.ingest.api.classification_schemas import ClassificationOut, NoticeIn, RecordOut, StepIn, StepOut
-from services.ingest.api.wiring import Classifying, FollowingClassification, Wired, submitter
+from services.ingest.api.wiring import SEEING_INCIDENTS, Classifying, FollowingClassification, Wired, submitter
 from services.ingest.usecases.classification_ports import Notice
 from services.ingest.usecases.classify_record import Recorder, histories, record_notice, record_step
 from services.kernel.identifiers import PackageId
@@ -37,16 +37,20 @@ _ATTESTING = "incident-officer"
     "/v1/packages/{package}/classification",
     response_model=ClassificationOut,
     summary="Lịch sử độ mật của một gói / A package's classifications",
-    description="Levels, dates and instruments of the records that have or had a label; never a title or a subject.",
+    description="Levels, dates and instruments of the records that have or had a label; never a title or a subject. "
+    "What an officer holds is told only to whoever may see incidents.",
     responses=refusing(ClassifiedUnknown, ScopeMissing),
 )
 async def get_classification(
     package: UUID,
-    _: FollowingClassification,
+    caller: FollowingClassification,
     wired: Wired,
     on: Annotated[date | None, Query(description="As of this day; today without.")] = None,
 ) -> ClassificationOut:
-    found = await histories(PackageId(package), on, ledger=wired.classifications, world=wired.world)
+    sees_held = not SEEING_INCIDENTS.isdisjoint(caller.scopes)
+    found = await histories(
+        PackageId(package), on, sees_held=sees_held, ledger=wired.classifications, world=wired.world
+    )
     return ClassificationOut(package=package, records=[RecordOut.of(entry) for entry in found])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import Depends, Request
@@ -97,7 +97,8 @@ Inspecting = Annotated[Caller, require("incident-officer")]
 FollowingInspections = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
 Deciding = Annotated[Caller, require("incident-officer")]
 Finding = Annotated[Caller, require("incident-officer", "archivist")]
-Watching = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
+SEEING_INCIDENTS: Final = frozenset({"incident-officer", "supervisor", "auditor"})
+Watching = Annotated[Caller, require(*sorted(SEEING_INCIDENTS))]
 Serving = Annotated[Caller, require("service")]
 # Any enrolled client: what it may see is judged otherwise, or is no secret.
 Calling = Annotated[

@@ -18,12 +18,12 @@ async def abandon_package(
     """End a package that has no receipt; its parts become the reaper's. Safe to repeat.
 
     Raises:
-        PackageUnknown: none, or not the caller's.
+        PackageUnknown: none, held, or not the caller's (DECISION-0020).
         AbandonTooLate: all parts are stored, or the package has ended another way.
     """
     async with ledger.transaction() as books:
         package = await books.package(package_id, lock=True)
-        if package is None or package.agency not in directory.agencies_followed_by(submitter.agency):
+        if package is None or package.held or package.agency not in directory.agencies_followed_by(submitter.agency):
             raise PackageUnknown
         if package.state is State.ABANDONED:
             return

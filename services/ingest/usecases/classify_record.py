@@ -173,9 +173,11 @@ async def declassify_due(
 
 
 async def histories(
-    package_id: PackageId, day: date | None, *, ledger: ClassificationLedger, world: World
+    package_id: PackageId, day: date | None, *, sees_held: bool, ledger: ClassificationLedger, world: World
 ) -> list[RecordHistory]:
     """Every record of the package that has or had a label, as of a day (None: today).
+
+    To a reader who does not see incidents, what an officer holds is like what never was (DECISION-0020).
 
     Raises:
         ClassifiedUnknown.
@@ -184,10 +186,13 @@ async def histories(
     today = world.today()
     async with ledger.transaction() as books:
         package = await _locked(books, package_id)
+        if package.held and not sees_held:
+            raise ClassifiedUnknown
+        hidden = frozenset() if sees_held else await books.held_documents(package_id)
         known = await _known(books, package, manifest, world.today())
         recorded = await books.steps(package_id)
     found: list[RecordHistory] = []
-    for document in sorted(known):
+    for document in sorted(known.keys() - hidden):
         history = _history(document, manifest, known, recorded)
         steps = tuple(entry for entry in recorded if entry.document == document)
         found.append(RecordHistory(document, history.on(day or today), history.label_on(today), steps))

@@ -268,3 +268,29 @@ async def test_what_was_raised_becomes_one_incident(gateway: Ingest) -> None:
     async with transaction(gateway.engine) as connection:
         found = (await connection.execute(text("SELECT kind, source, rules FROM ingest.incident"))).all()
         assert [tuple(row) for row in found] == [("level-raised", "rule", ["21"])]
+
+
+async def test_the_history_of_labels_tells_of_what_is_held_only_who_sees_incidents(gateway: Ingest) -> None:
+    client, archivist = gateway.enrol("submitter"), gateway.enrol("archivist")
+    officer, auditor = gateway.enrol("incident-officer", officer="Đại úy Một"), gateway.enrol("auditor")
+    package = await gateway.deposit(client, stubs(stub("mat", None), stub("mat", None)))
+
+    async def hold(document: int | None) -> None:
+        body = {"package": package, "document": document, "kind": "leak"}
+        opened = await gateway.post(officer, "/v1/incidents", json.dumps(body).encode())
+        assert opened.status == 201, opened.body
+
+    async def labelled(who: Enrolled) -> list[int]:
+        shown = await gateway.get(who, f"/v1/packages/{package}/classification")
+        return [entry["document"] for entry in shown.json()["records"]]
+
+    assert await labelled(archivist) == [1, 2]
+    await hold(1)
+    assert (await labelled(archivist), await labelled(officer), await labelled(auditor)) == ([2], [1, 2], [1, 2])
+    await hold(None)
+    held, absent = [
+        await gateway.get(archivist, f"/v1/packages/{asked}/classification") for asked in (package, UUID(int=5))
+    ]
+    assert (held.status, held.json()["code"]) == (404, "classified-record-unknown")
+    assert {**held.json(), "request_id": None} == {**absent.json(), "request_id": None}
+    assert await labelled(officer) == [1, 2]

@@ -460,6 +460,20 @@ class MemoryErasures:
                 replace(row, wrapped_key=b"") if row.id == component else row for row in self._rows.components[package]
             )
 
+    async def mark_erased(self, components: Sequence[ComponentId], at: datetime, *, expelled: bool) -> list[PackageId]:
+        changed = set()
+        for package, rows in self._rows.components.items():
+            marked = tuple(
+                replace(row, erased_at=row.erased_at or at, expelled=row.expelled or expelled)
+                if row.id in components
+                else row
+                for row in rows
+            )
+            if marked != rows:
+                self._rows.components[package] = marked
+                changed.add(package)
+        return sorted(changed)
+
     async def without_key(self, package: PackageId, first: int, last: int) -> frozenset[int]:
         alive = {row.id for rows in self._rows.components.values() for row in rows if row.wrapped_key}
         return frozenset(

@@ -40,7 +40,16 @@ SIGNER: Final = LogSigner("nopluu.example/log", Ed25519PrivateKey.from_private_b
 KEYS: Final = [SIGNER.verifier]
 COMPARED: Final = {
     "ingest": ("package", "package_document", "package_key", "component", "part", "attempt"),
-    "catalog": ("fonds", "package", "dossier", "document", "component", "document_words"),
+    "catalog": (
+        "fonds",
+        "package",
+        "dossier",
+        "document",
+        "component",
+        "erased_component",
+        "document_words",
+        "held_words",
+    ),
     "journal": ("leaf",),
 }
 NOT_RESTORED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -92,15 +101,17 @@ async def sequence(
             await sequencer.publish(rows)
 
 
-async def register_all(database: Database) -> None:
-    """What catalog's worker does with ingest's messages, delivered by hand."""
+async def register_all(database: Database, *, reverse: bool = False) -> None:
+    """What catalog's worker does with ingest's messages, delivered by hand, the last first if `reverse`."""
     async with engines(database, "nopluu_ingest", "nopluu_catalog") as [ingest, catalog]:
         async with transaction(ingest) as connection:
-            query = text("SELECT body FROM ingest.outbox WHERE kind = 'package_sealed' ORDER BY created_at")
-            bodies = [bytes(body) for body in (await connection.execute(query)).scalars()]
+            query = text("SELECT kind, body FROM ingest.outbox ORDER BY created_at")
+            messages = [(kind, bytes(body)) for kind, body in await connection.execute(query)]
         ledger, world = CatalogLedger(catalog, Tasks("catalog_queue")), RealWorld()
-        for body in bodies:
+        for kind, body in reversed(messages) if reverse else messages:
             message = await receive_message(body, ledger=ledger, world=world)
+            if kind != "package_sealed":
+                continue
             await register_package(
                 message, ledger=ledger, manifests=_Manifests(SqlLedger(ingest, Tasks("ingest_queue"))), world=world
             )

@@ -27,6 +27,7 @@ from services.catalog.domain.description import Deposit, Description, DocumentEn
 from services.catalog.domain.labels import Reader
 from services.kernel.classification import message as classification_message
 from services.kernel.classification.message import DOSSIER, ClassificationChanged
+from services.kernel.erasure_message import ErasedComponent
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.identifiers import ComponentId, FondsId, PackageId
 from services.kernel.refusals.platform import DatabaseUnavailable
@@ -55,6 +56,17 @@ _AT_WORK: Final = text(
 _LOOKS: Final = 100
 _LOOK_EVERY: Final = 0.1  # seconds
 _SETTLE: Final = text("SELECT catalog.settle_holds(:package)")
+_ERASED: Final = text(
+    "INSERT INTO catalog.erased_component AS known (id, erased_at, expelled)"
+    " SELECT id, min(erased_at), bool_or(expelled)"
+    "   FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS timestamptz[]), CAST(:expelled AS boolean[]))"
+    "     AS told(id, erased_at, expelled) GROUP BY id ORDER BY id"
+    " ON CONFLICT (id) DO UPDATE SET erased_at = least(known.erased_at, excluded.erased_at),"
+    "   expelled = known.expelled OR excluded.expelled"
+)
+_HOLDING: Final = text(
+    "SELECT DISTINCT package FROM catalog.component WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY package"
+)
 _CHAIN_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('catalog.chain ' || :chain, 0))")
 
 
@@ -401,6 +413,19 @@ class SqlDesk:
         ]
         if rows:
             await self._connection.execute(upsert(t.hold_item).on_conflict_do_nothing(), rows)
+
+    async def take_erased(self, components: Sequence[ErasedComponent]) -> None:
+        if not components:
+            return
+        given = {
+            "ids": [component.id for component in components],
+            "days": [component.at for component in components],
+            "expelled": [component.expelled for component in components],
+        }
+        await self._connection.execute(_ERASED, given)
+        packages = (await self._connection.execute(_HOLDING, {"ids": given["ids"]})).scalars().all()
+        for package in packages:
+            await self.settle_holds(PackageId(package))
 
     async def settle_holds(self, package: PackageId) -> None:
         await self._connection.execute(_SETTLE, {"package": package})

@@ -122,7 +122,7 @@ class SqlShelves:
             select(own.id, own.label, own.document)
             .join(t.package, (t.package.c.id == own.package) & t.package.c.current)
             .join(t.document, t.document.c.id == own.document)
-            .where(own.id == component, ~own.held, ~t.document.c.held, ~t.package.c.held)
+            .where(own.id == component, own.erased_at.is_(None), ~own.held, ~t.document.c.held, ~t.package.c.held)
             .limit(1)
         )
         row = (await self._connection.execute(query)).one_or_none()
@@ -133,13 +133,16 @@ class SqlShelves:
     async def _components(self, *conditions: ColumnElement[bool]) -> dict[UUID, list[ShownComponent]]:
         own = t.component.c
         query = (
-            select(own.document, own.id, own.name, own.size, own.sha256, own.media_type)
+            select(own.document, own.id, own.name, own.size, own.sha256, own.media_type, own.erased_at)
             .where(*conditions, ~own.held)
             .order_by(own.position)
         )
         found: defaultdict[UUID, list[ShownComponent]] = defaultdict(list)
-        for document, id_, name, size, sha256, media_type in await self._connection.execute(query):
-            found[document].append(ShownComponent(ComponentId(id_), name, size, bytes(sha256), media_type))
+        for row in await self._connection.execute(query):
+            shown = ShownComponent(
+                ComponentId(row.id), row.name, row.size, bytes(row.sha256), row.media_type, row.erased_at
+            )
+            found[row.document].append(shown)
         return found
 
 

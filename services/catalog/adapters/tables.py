@@ -166,6 +166,7 @@ component = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
     _held(),
+    Column("erased_at", DateTime(timezone=True)),
     Index("component_id", "id"),
     Index("component_document", "document"),
     postgresql_partition_by="HASH (package)",
@@ -214,6 +215,15 @@ hold_item = Table(
     Column("position", Integer, primary_key=True),  # -1: the whole package
     Index("hold_item_package", "package"),
 )
+
+erased_component = Table(
+    "erased_component",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("erased_at", DateTime(timezone=True), nullable=False),
+    Column("expelled", Boolean, nullable=False),
+)
+"""What ingest told is erased, whether its packages are registered yet or not."""
 
 held_words = Table(
     "held_words",

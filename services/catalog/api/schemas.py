@@ -68,13 +68,16 @@ class PageOut(_Form):
 
 
 class ComponentOut(_Form):
-    """A component of the deposit; its bytes are at `/v1/components/{id}`."""
+    """A component of the deposit; its bytes are at `/v1/components/{id}`, unless they were erased."""
 
     id: UUID
     name: str
     size: int
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     media_type: str
+    erased_at: AwareDatetime | None = Field(
+        description="When its keys were destroyed at the end of its keeping: there is nothing to read any more. Else null."
+    )
 
     @classmethod
     def of(cls, component: ShownComponent) -> Self:
@@ -84,6 +87,7 @@ class ComponentOut(_Form):
             size=component.size,
             sha256=component.sha256.hex(),
             media_type=component.media_type,
+            erased_at=component.erased_at,
         )
 
 

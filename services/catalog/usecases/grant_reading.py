@@ -33,7 +33,7 @@ async def grant_reading(
     For a component of a labelled document the grant is in the log before it is given out.
 
     Raises:
-        ComponentUnknown: none, none of a current version, or none that the reader may see: one answer for all.
+        ComponentUnknown: none, none of a current version, erased, or none that the reader may see: one answer for all.
     """
     async with ledger.reading(reader) as shelves:
         found = await shelves.component(component)

@@ -13,6 +13,7 @@ from services.catalog.domain.description import Deposit, Description
 from services.catalog.domain.labels import Reader
 from services.catalog.domain.query import Query
 from services.kernel.classification.message import ClassificationChanged
+from services.kernel.erasure_message import ErasedComponent
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.identifiers import AgencyId, ComponentId, DocumentId, FondsId, PackageId
 from services.kernel.secrecy import Level
@@ -79,6 +80,7 @@ class ShownComponent:
     size: int
     sha256: bytes
     media_type: str
+    erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Shelves(Protocol):
         """Documents of a package whose position is beyond `after`, in order, each with its components."""
 
     async def component(self, component: ComponentId) -> ReadableComponent | None:
-        """A component of a current version."""
+        """A component of a current version that is not erased."""
 
 
 class Counter(Protocol):
@@ -204,8 +206,17 @@ class Desk(Protocol):
     async def take_hold(self, message: HoldChanged, at: datetime) -> None:
         """Keep a hold and what it covers, or that it is lifted; the latter for ever."""
 
+    async def take_erased(self, components: Sequence[ErasedComponent]) -> None:
+        """Keep for ever that these are erased, and settle every registered package that has one of them.
+
+        The caller is alone with their chain.
+        """
+
     async def settle_holds(self, package: PackageId) -> None:
-        """Hide of a package's rows what holds cover, show the rest; nothing where it is not registered."""
+        """Hide of a package's rows what holds cover or was expelled, mark what is erased, show the rest.
+
+        Nothing where it is not registered.
+        """
 
     async def packages(self, *, after: PackageId | None, limit: int) -> list[PackageId]:
         """Registered packages in the order of their ids."""

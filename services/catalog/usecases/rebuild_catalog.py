@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from services.catalog.domain.description import Deposit, Description, SealUnfit, describe
 from services.catalog.usecases.ports import Ledger
+from services.kernel.erasure_message import ErasedComponent
 from services.kernel.identifiers import PackageId
 from services.kernel.sealing.recovered import PREFIX, Placed, Refused
 from services.kernel.secrecy import Level
@@ -116,11 +117,22 @@ async def rebuild_catalog(
             async with ledger.keeping() as desk:
                 await desk.alone_with(description.deposit.chain)
                 await desk.shelve(description, now())
+                await desk.take_erased(_erased(placed))
+                await desk.settle_holds(description.deposit.package)
             restored += 1
         told(Progress(restored + stood + len(refused), total, restored, stood, len(refused)))
     if not refused or accept_losses:
         await mark.end(now())
     return Rebuilt(restored, stood, tuple(refused))
+
+
+def _erased(placed: Placed) -> list[ErasedComponent]:
+    """What the record says is gone; where another version's record tells more, that one adds it."""
+    return [
+        ErasedComponent(component.id, component.erasure.at, component.erasure.expelled)
+        for component in placed.believed.record.components
+        if component.erasure is not None
+    ]
 
 
 def _described(placed: Placed, labels: Mapping[int, Level]) -> Description:

@@ -6,8 +6,10 @@ from contextlib import suppress
 from uuid import UUID
 
 from services.catalog.usecases.ports import Ledger, World
+from services.catalog.usecases.take_erasures import take_erasure
 from services.catalog.usecases.take_holds import take_hold
 from services.kernel.classification.message import ClassificationChanged
+from services.kernel.erasure_message import ComponentsErased
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.messages import MessageInvalid, PackageSealed
 from services.kernel.refusals.catalog import MessageMalformed
@@ -18,6 +20,7 @@ async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
 
     Where a label rises, rows are hidden in that same transaction: once it is acknowledged, nobody below reads them.
     A hold is not kept for later: its rows are hidden before this returns, for the answer is taken for the confirmation.
+    Nor is an erasure: it takes no longer than keeping it would.
 
     Raises:
         MessageMalformed: of no form that catalog takes.
@@ -27,6 +30,10 @@ async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
         hold = HoldChanged.parse(body)
         await take_hold(hold, ledger=ledger, world=world)
         return hold.id
+    with suppress(MessageInvalid):
+        erasure = ComponentsErased.parse(body)
+        await take_erasure(erasure, ledger=ledger)
+        return erasure.id
     try:
         message = _parsed(body)
     except MessageInvalid as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, and_, any_, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, and_, any_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.adapters import tables as t
@@ -98,6 +98,16 @@ class SqlErasures:
                 .where(t.component.c.package == package, t.component.c.id == _any("components", components))
                 .values(wrapped_key=None)
             )
+
+    async def mark_erased(self, components: Sequence[ComponentId], at: datetime, *, expelled: bool) -> list[PackageId]:
+        own = t.component.c
+        marked = (
+            update(t.component)
+            .where(own.id == _any("components", components), own.erased_at.is_(None) | (~own.expelled & expelled))
+            .values(erased_at=func.coalesce(own.erased_at, at), expelled=own.expelled | expelled)
+            .returning(own.package)
+        )
+        return sorted({PackageId(package) for package in (await self._connection.execute(marked)).scalars()})
 
     async def without_key(self, package: PackageId, first: int, last: int) -> frozenset[int]:
         own, other = t.component.c, t.component.alias()

@@ -688,7 +688,7 @@ _COMPONENT = [
     t.component.c[name]
     for name in (
         "position", "id", "key_id", "wrapped_key", "level", "document", "name", "media_type", "size", "sha256",
-        "plan_position", "origin", "checked_at", "held",
+        "plan_position", "origin", "checked_at", "held", "erased_at", "expelled",
     )
 ]  # fmt: skip
 
@@ -749,6 +749,8 @@ def _component(row: Row[*tuple[Any, ...]]) -> ComponentRow:
         origin=PackageId(row.origin),
         checked_at=row.checked_at,
         held=row.held,
+        erased_at=row.erased_at,
+        expelled=row.expelled,
     )
 
 

@@ -26,11 +26,11 @@ AUTHOR: Final = "nopluu_ingest"
 
 _COPY = (
     "COPY ingest.component (package, position, id, key_id, wrapped_key, level, document, name, media_type, size,"
-    " sha256, plan_position, origin, checked_at, held) FROM STDIN (FORMAT BINARY)"
+    " sha256, plan_position, origin, checked_at, held, erased_at, expelled) FROM STDIN (FORMAT BINARY)"
 )
 _COPY_TYPES = (
     "uuid", "int4", "uuid", "uuid", "bytea", "int2", "int4", "text", "text", "int8", "bytea", "int4", "uuid",
-    "timestamptz", "bool",
+    "timestamptz", "bool", "timestamptz", "bool",
 )  # fmt: skip
 _STATE: Final = text(
     "SELECT EXISTS (SELECT FROM ingest.package), EXISTS (SELECT FROM ingest.rebuild WHERE ended_at IS NULL),"
@@ -49,8 +49,9 @@ _ORIGINS: Final = text(
     "   AND NOT EXISTS (SELECT FROM ingest.package WHERE package.id = component.origin)"
 )
 _ERASED: Final = text(
-    "WITH erased AS (SELECT id, min(package::text)::uuid AS package FROM ingest.component WHERE wrapped_key IS NULL GROUP BY id)"
-    " UPDATE ingest.component SET wrapped_key = NULL FROM erased"
+    "WITH erased AS (SELECT id, min(package::text)::uuid AS package, min(erased_at) AS at, bool_or(expelled) AS expelled"
+    "   FROM ingest.component WHERE erased_at IS NOT NULL GROUP BY id)"
+    " UPDATE ingest.component SET wrapped_key = NULL, erased_at = erased.at, expelled = erased.expelled FROM erased"
     "  WHERE component.id = erased.id AND component.wrapped_key IS NOT NULL"
     " RETURNING component.package, erased.package AS by"
 )
@@ -248,5 +249,7 @@ async def _copy(connection: AsyncConnection, placed: Sequence[Placed]) -> None:
                         row.origin,
                         row.checked_at,
                         row.held,
+                        None if row.erasure is None else row.erasure.at,
+                        row.erasure is not None and row.erasure.expelled,
                     )
                 )

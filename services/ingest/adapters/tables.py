@@ -137,6 +137,8 @@ component = Table(
     Column("origin", Uuid, nullable=False),
     Column("checked_at", DateTime(timezone=True)),
     Column("held", Boolean, nullable=False, server_default=text("false")),
+    Column("erased_at", DateTime(timezone=True)),  # set once no version has a key
+    Column("expelled", Boolean, nullable=False, server_default=text("false")),
     Index("component_id", "id"),
     Index("component_sha256", "sha256"),
     Index("component_plan", "package", "plan_position"),

@@ -241,6 +241,7 @@ async def _require_expelled(books: IncidentBooks, incident: Incident) -> None:
         raise ExpulsionNotDone(components=left)
     if incident.document is None:
         await _move(books, incident, Event.EXPEL)
+        await books.wake_record(incident.package)
 
 
 async def _move(books: IncidentBooks, incident: Incident, event: Event) -> None:

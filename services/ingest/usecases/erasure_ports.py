@@ -49,6 +49,12 @@ class Erasures(Protocol):
 
     async def forget_keys(self, rows: Sequence[tuple[PackageId, ComponentId]]) -> None: ...
 
+    async def mark_erased(self, components: Sequence[ComponentId], at: datetime, *, expelled: bool) -> list[PackageId]:
+        """Mark all rows of components that no version has a key of; the packages of rows that changed by it.
+
+        The first time stays, and so does that a component was expelled.
+        """
+
     async def without_key(self, package: PackageId, first: int, last: int) -> frozenset[int]:
         """Which of the plan positions `first … last` (inclusive) hold a component that no version has a key of."""
 

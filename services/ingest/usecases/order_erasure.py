@@ -2,7 +2,7 @@
 
 From the moment this commits nobody can read them: reading looks for the key in the rows. Order of effects: under the
 lock of all versions of the dossier the rows lose their keys → each touched record is written anew without them → the
-same transaction holds the log event, the order and the job that replaces the stored copies. A crash before the commit
+same transaction holds the log event, the order, the message to catalog and the job that replaces the stored copies. A crash before the commit
 has destroyed nothing but may leave records that are ahead of the rows; the custodian repeats the order under its id.
 
 An officer's decision calls the two halves itself, so that decision and erasure stand or fall together:
@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.ingest.domain.erasure import Effect, Erasure, ErasureKind, ErasureOrder, effect
+from services.ingest.domain.erasure import Erasure, ErasureKind, ErasureOrder, effect
 from services.ingest.domain.package import Package
 from services.ingest.domain.states import Event, transition
+from services.ingest.usecases.complete_package import CATALOG
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import Books, ComponentRow, Keys, Ledger, Vault, World
 from services.ingest.usecases.renew_record import RecordKey, draw_record_key, renew_record
 from services.kernel.canonical import canonical, rfc3339
+from services.kernel.erasure_message import TYPE, ComponentsErased
 from services.kernel.identifiers import ComponentId, PackageId
 from services.kernel.refusals.erasure import (
     ErasureComponentsUnknown,
@@ -106,15 +108,20 @@ async def erase(
         raise ErasureHeld(components=result.held)
     await books.erasures.forget_keys(result.rows)
     now = world.now()
+    expelled = order.kind is ErasureKind.EXPULSION
+    marked = await books.erasures.mark_erased(result.gone, now, expelled=expelled)
     erasure = Erasure(order, result.gone, result.kept, now, None)
     await books.erasures.add(erasure)
     await _plan_copies(books, erasure, versions, plans)
-    if order.kind is ErasureKind.EXPULSION and order.components is None:
+    if expelled and order.components is None:
         after = transition(package.state, Event.EXPEL)
         if after is not None:
             await books.set_state(package.id, after)
     await books.journal(_erased_event(erasure))
-    for touched in _touched(result, order.package):
+    if result.gone:
+        told = ComponentsErased(world.new_id(), now, found.chain, expelled, result.gone)
+        await books.post(told.id, CATALOG, TYPE, told.to_bytes(), now)
+    for touched in sorted({order.package, *marked, *(version for version, _ in result.rows)}):
         if versions[touched].seal_event is not None:
             if touched not in drawn:
                 raise VersionsMoved
@@ -131,10 +138,6 @@ def _named(order: ErasureOrder, rows: Sequence[ComponentRow]) -> list[ComponentI
     if unknown:
         raise ErasureComponentsUnknown(components=len(unknown))
     return [component for component in own if component in order.components]
-
-
-def _touched(result: Effect, package: PackageId) -> list[PackageId]:
-    return sorted({package, *(touched for touched, _ in result.rows)})
 
 
 async def _plan_copies(

@@ -37,7 +37,8 @@ class Submitter:
 class ComponentRow:
     """One component that a deposit holds.
 
-    `plan_position` is None where an earlier version's bytes are referenced; `wrapped_key` is empty once it is erased.
+    `plan_position` is None where an earlier version's bytes are referenced; `wrapped_key` is empty once it is erased,
+    `erased_at` stands once no version has a key of it, `expelled` where that is because it may not be here.
     """
 
     position: int
@@ -54,6 +55,8 @@ class ComponentRow:
     origin: PackageId
     checked_at: datetime | None = None  # when a component that spans parts was proved from the store
     held: bool = False
+    erased_at: datetime | None = None
+    expelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.ingest.domain.package import Package, StoredPart
 from services.ingest.usecases.ports import ComponentRow, PackageDescription, PackageKey, Verdict
 from services.kernel.sealing.recovery import (
     ComponentFacts,
+    ErasureFacts,
     PackageFacts,
     PackageKeyFacts,
     PartFacts,
@@ -114,6 +115,7 @@ def _component(row: ComponentRow) -> ComponentFacts:
         origin=row.origin,
         checked_at=row.checked_at,
         held=row.held,
+        erasure=None if row.erased_at is None else ErasureFacts(row.erased_at, row.expelled),
     )
 
 

@@ -230,6 +230,8 @@ def _components_agree(_: RecordHeader, believed: Believed) -> bool:
         document, declared = named.pop(component.name, (-1, None))
         if declared is None or (component.position, component.document) != (position, document):
             return False
+        if component.erasure is not None and component.wrapped_key is not None:
+            return False
         if component.plan_position is not None:
             if (component.plan_position, component.origin) != (len(planned), believed.record.package.id):
                 return False

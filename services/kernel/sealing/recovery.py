@@ -104,8 +104,19 @@ class PackageKeyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureFacts:
+    """When a component's keys were destroyed for every version, and whether because it may not be here."""
+
+    at: datetime
+    expelled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentFacts:
-    """One component that the deposit holds; `wrapped_key` is None once it is erased."""
+    """One component that the deposit holds; `wrapped_key` is None once it is erased.
+
+    Without key and without `erasure` this version let it go while another still has it.
+    """
 
     position: int
     id: ComponentId
@@ -118,6 +129,7 @@ class ComponentFacts:
     origin: PackageId
     checked_at: datetime | None
     held: bool
+    erasure: ErasureFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +335,7 @@ def _context(head: bytes) -> bytes:
 
 
 def _component_row(component: ComponentFacts) -> list[object]:
+    erasure = component.erasure
     return [
         component.position,
         str(component.id),
@@ -335,6 +348,7 @@ def _component_row(component: ComponentFacts) -> list[object]:
         str(component.origin),
         None if component.checked_at is None else rfc3339(component.checked_at),
         component.held,
+        *([] if erasure is None else [[rfc3339(erasure.at), erasure.expelled]]),  # absent, as before there was any
     ]
 
 
@@ -378,7 +392,10 @@ def _key(row: object) -> PackageKeyFacts:
 
 
 def _component(row: object) -> ComponentFacts:
-    position, id_, key_id, wrapped, level, document, name, plan_position, origin, checked_at, held = _row(row, 11)
+    erased = isinstance(row, list) and len(row) == 12
+    position, id_, key_id, wrapped, level, document, name, plan_position, origin, checked_at, held, *erasure = _row(
+        row, 12 if erased else 11
+    )
     return ComponentFacts(
         position=_number(position),
         id=ComponentId(_id(id_)),
@@ -391,7 +408,13 @@ def _component(row: object) -> ComponentFacts:
         origin=PackageId(_id(origin)),
         checked_at=None if checked_at is None else _time(checked_at),
         held=_flag(held),
+        erasure=_erasure(erasure[0]) if erased else None,
     )
+
+
+def _erasure(row: object) -> ErasureFacts:
+    at, expelled = _row(row, 2)
+    return ErasureFacts(_time(at), _flag(expelled))
 
 
 def _part(row: object) -> PartFacts:

@@ -189,7 +189,7 @@ async def test_a_deposit_is_told_found_opened_and_read(door: Door) -> None:
 
     opened = (await door.get(door.submitter, f"/v1/documents/{item['document']}")).json()
     assert [component["name"] for component in opened["components"]] == ["a/b.pdf", "c.pdf"]
-    assert set(opened["components"][0]) == {"id", "name", "size", "sha256", "media_type"}
+    assert set(opened["components"][0]) == {"id", "name", "size", "sha256", "media_type", "erased_at"}
     package = (await door.get(door.submitter, f"/v1/packages/{message.package}")).json()
     assert package["documents"][0] == opened
     dossier = (await door.get(door.submitter, f"/v1/dossiers/{item['dossier']}")).json()

@@ -18,7 +18,9 @@ from services.ingest.adapters.vault_s3 import part_key
 from services.ingest.domain.package import StoredPart
 from services.ingest.usecases.erasure_ports import Copy, Custody
 from services.ingest.usecases.hold_parts import hold_parts
+from services.kernel.erasure_message import ComponentsErased
 from services.kernel.identifiers import AttemptId, PackageId
+from services.kernel.sealing.recovery import ErasureFacts
 from services.runtime.database import transaction
 from services.runtime.object_store.memory import MemoryStore
 from services.runtime.object_store.port import ObjectHeld
@@ -127,6 +129,36 @@ async def test_disposal_keeps_what_another_version_refers_to(gateway: Ingest, cu
     assert await status_of(gateway, client, components[0]) == 404
     ((data,),) = (list(versions.values()) for versions in objects(gateway).values())
     assert data.count(0) >= 12000
+
+
+async def told(gateway: Ingest) -> list[ComponentsErased]:
+    """What catalog is told of erasures, in order."""
+    query = text("SELECT body FROM ingest.outbox WHERE kind = 'components_erased' ORDER BY created_at")
+    async with transaction(gateway.engine) as connection:
+        return [ComponentsErased.parse(bytes(body)) for body in (await connection.execute(query)).scalars()]
+
+
+async def test_catalog_and_the_records_are_told_what_is_gone_and_not_what_another_version_keeps(
+    gateway: Ingest, custodian: Enrolled
+) -> None:
+    client = gateway.enrol("submitter")
+    kept, gone = os.urandom(5000), os.urandom(7000)
+    first = await gateway.deposit(client, Dossier([kept, gone]))
+    second = await next_version(gateway, client, Dossier([kept], supersedes=UUID(first), code="P012.01.002"))
+    shared, alone = await components_of(gateway, client, first)
+    for package, kind in ((first, "disposal"), (second, "disposal"), (first, "expulsion")):
+        assert (await gateway.erase(custodian, package, kind=kind)).status == 202
+    messages = await told(gateway)
+    assert [(message.expelled, {str(id_) for id_ in message.components}) for message in messages] == [
+        (False, {alone}),
+        (False, {shared}),
+        (True, {shared, alone}),
+    ]
+    assert {str(message.chain) for message in messages} == {first}
+    # An expulsion after the disposal is in the records of both versions, with the day on which the keys went.
+    for package, days in ((first, [messages[1].at, messages[0].at]), (second, [messages[1].at])):
+        rows = (await record_of(gateway, package)).components
+        assert [row.erasure for row in rows] == [ErasureFacts(day, expelled=True) for day in days]
 
 
 async def test_expulsion_takes_every_version_and_a_later_one_must_send_again(

@@ -25,7 +25,7 @@ from tests.support.ingest_manifests import Dossier
 from tests.support.postgres import Database
 from tests.support.rebuilding import rebuild_catalog, rebuild_ingest, restore_log, rows_of, sequence
 
-_ERASE = "UPDATE ingest.component SET wrapped_key = NULL WHERE package = %s AND position = 0"
+_ERASE = "UPDATE ingest.component SET wrapped_key = NULL, erased_at = now() WHERE package = %s AND position = 0"
 
 
 class HostileStore(MemoryStore):

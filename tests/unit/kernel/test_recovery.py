@@ -13,6 +13,7 @@ from services.kernel.identifiers import AgencyId, AttemptId, ClientId, Component
 from services.kernel.sealing.open import SealBroken
 from services.kernel.sealing.recovery import (
     ComponentFacts,
+    ErasureFacts,
     PackageFacts,
     PackageKeyFacts,
     PartFacts,
@@ -83,6 +84,12 @@ KEY = bytes(range(32))
 
 def test_a_record_comes_back_whole() -> None:
     assert RecoveryRecord.parse(RECORD.build()) == RECORD
+
+
+def test_an_erasure_is_told_and_a_record_without_one_reads_as_ever() -> None:
+    erased = tuple(replace(component, erasure=ErasureFacts(AT, expelled=True)) for component in RECORD.components)
+    assert RecoveryRecord.parse(replace(RECORD, components=erased).build()).components == erased
+    assert [len(row) for row in parse(RECORD.build(), max_bytes=1 << 20)["components"]] == [11, 11]  # type: ignore[index]  # JSON
 
 
 def test_store_and_kms_alone_open_it() -> None:

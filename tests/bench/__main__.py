@@ -16,11 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.onebox.stack import StoreName
-from tests.bench import gateway, large_parts, memory, ranged_reads, receipts, rules, signatures, small_files
+from tests.bench import (
+    gateway,
+    large_parts,
+    memory,
+    ranged_reads,
+    receipts,
+    rules,
+    signatures,
+    small_files,
+    superseding,
+)
 from tests.bench.measuring import Comparison, table
 from tests.support.stores import STORES, available, running_store
 
-_GROUPS = ("large", "ranges", "small", "memory", "gateway", "receipts", "rules", "signatures")
+_GROUPS = ("large", "ranges", "small", "memory", "gateway", "superseding", "receipts", "rules", "signatures")
 
 
 def main() -> None:
@@ -62,6 +72,8 @@ def _measure(kind: StoreName, asked: argparse.Namespace) -> Iterator[Comparison]
                 yield memory.measure(store.settings)
     if "gateway" in asked.only:
         yield from gateway.measure(kind, asked.where, few, asked.scale)
+    if "superseding" in asked.only:
+        yield from superseding.measure(kind, asked.where, few, asked.scale)
     if "rules" in asked.only:
         yield from rules.measure(few)
     if "receipts" in asked.only:

@@ -68,7 +68,7 @@ class Shelved:
 
 @pytest.fixture
 def shelved(box: OneBox, clerk: Clerk, tmp_path: Path) -> Shelved:
-    word, secret = f"w{uuid.uuid4().hex}", f"s{uuid.uuid4().hex}"
+    word, secret = _random_word(), _random_word()
     folder = tmp_path / "delivery"
     folder.mkdir()
     description = json.loads((_FOLDER / "ho-so.json").read_bytes())
@@ -82,7 +82,7 @@ def shelved(box: OneBox, clerk: Clerk, tmp_path: Path) -> Shelved:
     scan, contents = (_FOLDER / "phu-luc-1.pdf").read_bytes(), {}
     description["documents"] = []
     for at in range(_DOCUMENTS):
-        mark = secret if at == _HELD else f"t{uuid.uuid4().hex}"
+        mark = secret if at == _HELD else _random_word()
         contents[at] = scan + f"\n% {word} {mark}\n".encode()
         (folder / f"{mark}.pdf").write_bytes(contents[at])
         own = {"file": f"{mark}.pdf", "subject": f"{word} {mark}", "document_number": str(at + 1)}
@@ -110,6 +110,11 @@ def shelved(box: OneBox, clerk: Clerk, tmp_path: Path) -> Shelved:
         component=str(component["id"]),
         others=frozenset(documents) - {held},
     )
+
+
+def _random_word() -> str:
+    """Letters only, so that all subjects have as many words and none ranks before another for that."""
+    return uuid.uuid4().hex.translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 def _listed(reading: Client, box: OneBox, package: str) -> Any:
@@ -246,7 +251,6 @@ def test_searching_and_reading_go_on_without_what_is_held(box: OneBox, shelved: 
             ]
             place = order.index(shelved.document)
             last: Any = own.get(search(catalog, shelved, place + 1))  # the page ends with what will be held
-            assert 0 < place < len(order) - 1
             assert last["items"][-1]["document"] == shelved.document
             spare = own.ask("GET", f"{catalog}/v1/components/{shelved.component}")
             assert spare.status == 307
@@ -265,8 +269,9 @@ def test_searching_and_reading_go_on_without_what_is_held(box: OneBox, shelved: 
                 assert not any(needle in raw(answer) for needle in everything)
                 return answer
 
-            for page in pages(ask, catalog, shelved, str(last["next"])):
-                rest += [hit["document"] for hit in page]
+            if last["next"] is not None:  # its rank may have been the last
+                for page in pages(ask, catalog, shelved, last["next"]):
+                    rest += [hit["document"] for hit in page]
             assert rest == order[place + 1 :]
     finally:
         for reader in readers:

@@ -183,16 +183,7 @@ def _step(row: Row[Any]) -> RecordedStep:
     return RecordedStep(
         package=PackageId(row.package),
         document=row.document,
-        step=Step(
-            id=row.id,
-            number=row.number,
-            kind=Kind(row.kind),
-            decided_on=row.decided_on,
-            effective_on=row.effective_on,
-            level=None if row.level is None else Level(row.level),
-            until=row.until,
-            annuls=row.annuls,
-        ),
+        step=step_of(row),
         before=Level(row.level_before),
         after=Level(row.level_after),
         list_item=row.list_item,
@@ -206,6 +197,20 @@ def _step(row: Row[Any]) -> RecordedStep:
         officer=row.officer,
         at=row.recorded_at,
         notified_on=row.notified_on,
+    )
+
+
+def step_of(row: Row[Any]) -> Step:
+    """The step in a row of its table."""
+    return Step(
+        id=row.id,
+        number=row.number,
+        kind=Kind(row.kind),
+        decided_on=row.decided_on,
+        effective_on=row.effective_on,
+        level=None if row.level is None else Level(row.level),
+        until=row.until,
+        annuls=row.annuls,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -10,11 +10,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.classifications_sql import step_of
 from services.ingest.domain.states import State
 from services.ingest.usecases.holdings import Holding, RefusedReport, Rejudged, Rejudging
 from services.ingest.usecases.recovery_records import verdict_from_json
+from services.kernel.classification import Step
 from services.kernel.identifiers import AgencyId, PackageId
-from services.kernel.secrecy import Effect
+from services.kernel.secrecy import Effect, Level
 from services.runtime.database import transaction
 
 
@@ -60,6 +62,20 @@ class SqlHoldings:
         query = select(t.package_document.c.manifest).where(t.package_document.c.package == package)
         async with transaction(self._engine) as connection:
             return bytes((await connection.execute(query)).scalar_one())
+
+    async def labels(self, package: PackageId) -> Mapping[int, Level]:
+        query = select(t.package.c.levels).where(t.package.c.id == package)
+        async with transaction(self._engine) as connection:
+            return {document: Level(level) for document, level in (await connection.execute(query)).scalar_one()}
+
+    async def steps(self, package: PackageId) -> Mapping[int, Sequence[Step]]:
+        columns = t.classification_step.c
+        query = select(t.classification_step).where(columns.package == package).order_by(columns.number)
+        found: dict[int, list[Step]] = {}
+        async with transaction(self._engine) as connection:
+            for row in await connection.execute(query):
+                found.setdefault(row.document, []).append(step_of(row))
+        return found
 
     async def refused_since(self, since: datetime) -> int:
         query = select(func.count()).where(t.package.c.state == State.REFUSED.value, t.package.c.declared_at >= since)

@@ -7,14 +7,15 @@ Source: DESIGN 9; DECISION-0019.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from services.ingest.usecases.ports import Verdict
+from services.kernel.classification import Step
 from services.kernel.identifiers import AgencyId, PackageId
-from services.kernel.secrecy import Effect
+from services.kernel.secrecy import Effect, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,12 @@ class Holdings(Protocol):
         """Holdings in the order of their ids; declared from `since` on, and not judged by the bundle `not_by`."""
 
     async def manifest(self, package: PackageId) -> bytes: ...
+
+    async def labels(self, package: PackageId) -> Mapping[int, Level]:
+        """The labels above NONE that it was sealed with, by document; `DOSSIER` for the dossier's own."""
+
+    async def steps(self, package: PackageId) -> Mapping[int, Sequence[Step]]:
+        """Every classification step of its records, by document, in the order of their numbers."""
 
     async def refused_since(self, since: datetime) -> int:
         """How many packages were refused, which cannot be judged again."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from services.ingest.usecases.holdings import Holding, Holdings, Rejudged, Rejudging, effects_of
 from services.ingest.usecases.ports import IncidentOpener, Judge, Rules, RuleStore, World
+from services.ingest.usecases.restate_holding import manifest_on
 from services.kernel.refusals import Refusal
 from services.kernel.refusals.packages import DeclarationLost, RulesMissing
 from services.kernel.refusals.platform import RegistryStale
@@ -23,8 +24,8 @@ UNREADABLE: Final = "unreadable"  # in the place of a rule's id where a kept man
 async def rejudge_holdings(*, rules: RuleStore, holdings: Holdings, judge: Judge, world: World) -> int:
     """Judge every holding once by the bundle in force and keep what is now secret; returns how many were found.
 
-    Runs in batches and goes on where it stopped; safe to repeat at any time. Holdings are judged as of today. A second,
-    short sweep takes what was declared by the older bundle while the first one ran.
+    Runs in batches and goes on where it stopped; safe to repeat at any time. Holdings are judged as of today,
+    by the secrecy that the steps of their classification have given them. A second, short sweep takes what was declared by the older bundle while the first one ran.
 
     A document is found where the rules now hold it back, withhold it or refuse it, and did so less when it was declared.
     """
@@ -74,7 +75,8 @@ def _swept(standing: Rejudging, world: World) -> Rejudging:
 async def _findings(held: Holding, rules: Rules, holdings: Holdings, judge: Judge, world: World) -> Sequence[Rejudged]:
     before = effects_of(held.verdicts)
     try:
-        judged = await judge.judge(await holdings.manifest(held.package), rules, world.today())
+        today = world.today()
+        judged = await judge.judge(await manifest_on(held.package, today, holdings=holdings), rules, today)
     except DeclarationLost:
         raise  # the child died: the job is run again
     except Refusal:

@@ -8,6 +8,7 @@ Source: DESIGN 9; Law 29/2018/QH14 art. 19-22, Law 117/2025/QH15; domain notes Â
 
 from services.kernel.classification.competence import Authority, Proof, Relation, Successions, judge_competence
 from services.kernel.classification.deciding import Proposal, decide
+from services.kernel.classification.restating import restated
 from services.kernel.classification.standing import History, Standing, due_for_declassification
 from services.kernel.classification.steps import Kind, Step
 
@@ -24,4 +25,5 @@ __all__ = [
     "decide",
     "due_for_declassification",
     "judge_competence",
+    "restated",
 ]

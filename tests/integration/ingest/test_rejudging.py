@@ -255,3 +255,63 @@ async def test_a_row_that_cannot_be_evaluated_is_found_too(gateway: Ingest, sign
     assert await rejudge(gateway) == 1
     found = await rows(gateway, "SELECT effect, report, rules FROM ingest.rejudged")
     assert [(row.effect, row.report, row.rules) for row in found] == [("quarantine", True, ["90"])]
+
+
+ABOUT_SECRETS = {
+    "cel": 'doc.level in ["mat", "toi_mat", "tuyet_mat"] && !doc.declassified',
+    "examples": {
+        "positive": [{"today": "2026-01-01", "secrecy": {"level": "mat", "classified_on": "2025-01-01"}}],
+        "negative": [{"today": "2026-01-01", "secrecy": {"level": "none"}}],
+    },
+}
+
+
+async def test_what_was_classified_since_is_judged_by_what_it_has_become(gateway: Ingest, signers: Signers) -> None:
+    """Raised: found, though its manifest says none. Declassified: not found again, though its manifest says a level."""
+    submitter, officer = gateway.enrol("submitter"), gateway.enrol("incident-officer", officer="C")
+    today = gateway.parts.world.today()
+    stub = {"level": "mat", "classified_on": today.isoformat(), "stub": True, "paper_location": "Kho A"}
+    plain = await gateway.deposit(submitter, Dossier([b"mot", b"hai", b"ba"]))
+    dossier = Stubbed([b"bon"], code="P012.01.002")
+    object.__setattr__(dossier, "stubs", (stub, stub))
+    secret = await gateway.deposit(submitter, dossier)
+
+    async def step(package: str, document: int, kind: str, **more: object) -> None:
+        await gateway.registry.poll()
+        decided = {
+            "kind": kind,
+            "document": document,
+            "decided_on": today.isoformat(),
+            "instrument": f"{document}{kind}/QĐ",
+            "authority": {"name": "Tỉnh ủy", "relation": "originator", "agency": str(gateway.agency)},
+        }
+        target = f"/v1/packages/{package}/classification/steps"
+        reply = await gateway.post(officer, target, json.dumps(decided | more).encode())
+        assert reply.status == 201, reply.body
+
+    await step(plain, 1, "raised", level="mat", list_item="II.3")
+    await step(plain, 2, "raised", level="mat", list_item="II.3")
+    await step(plain, 2, "declassified")
+    await step(secret, 1, "declassified")
+    await signers.publish(stricter(2, **ABOUT_SECRETS))
+    await rejudge(gateway)
+    found = await rows(gateway, "SELECT package, document, rules FROM ingest.rejudged ORDER BY 1, 2")
+    assert [(str(row.package), row.document, "90" in row.rules) for row in found] == [
+        (plain, 1, True),
+        (secret, 2, True),  # the stub that nobody declassified
+    ]
+
+
+class Stubbed(Dossier):
+    """Documents in the open, then stubs with the secrecy of `stubs`."""
+
+    stubs: tuple[dict[str, object], ...] = ()
+
+    @property
+    def manifest(self) -> bytes:
+        value = json.loads(super().manifest)
+        for secrecy in self.stubs:
+            ordinal = len(value["documents"]) + 1
+            metadata = {"issued_on": "03/01/2008"}
+            value["documents"].append({"ordinal": ordinal, "metadata": metadata, "secrecy": secrecy, "components": []})
+        return canonical(value)

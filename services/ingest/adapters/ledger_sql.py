@@ -502,10 +502,15 @@ class SqlBooks:
         await self._connection.execute(delete(t.attempt).where(t.attempt.c.id == attempt))
 
     async def overdue_packages(self, now: datetime, limit: int) -> list[PackageId]:
-        columns = t.package.c
+        columns, item = t.package.c, t.hold_item.c
+        held = (
+            select(item.package)
+            .join(t.hold, t.hold.c.id == item.hold)
+            .where(item.package == columns.id, t.hold.c.lifted_at.is_(None))
+        )
         query = (
             select(columns.id)
-            .where(columns.state.in_(t.OPEN_STATES), columns.expires_at < now, ~columns.held)
+            .where(columns.state.in_(t.OPEN_STATES), columns.expires_at < now, ~columns.held, ~held.exists())
             .limit(limit)
         )
         return [PackageId(found) for found in (await self._connection.execute(query)).scalars()]

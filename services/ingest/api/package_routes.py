@@ -288,7 +288,7 @@ async def receipt(
     summary="Bỏ gói nộp / Abandon a package",
     description="Ends a package that is not complete; may be repeated.",
     status_code=204,
-    responses=refusing(PackageUnknown, AbandonTooLate),
+    responses=refusing(PackageUnknown, AbandonTooLate, ContentHeld),
 )
 async def abandon(package: UUID, sender: Submitting, wired: Wired) -> Response:
     await abandon_package(

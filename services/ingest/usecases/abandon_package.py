@@ -9,6 +9,7 @@ from services.ingest.domain.states import Event, State, transition
 from services.ingest.usecases.ports import Books, Directory, Ledger, Submitter, World
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import PackageId
+from services.kernel.refusals.incidents import ContentHeld
 from services.kernel.refusals.packages import AbandonTooLate, PackageUnknown
 
 
@@ -19,6 +20,7 @@ async def abandon_package(
 
     Raises:
         PackageUnknown: none, held, or not the caller's (DECISION-0020).
+        ContentHeld: an officer holds some of its documents: what was sent is evidence.
         AbandonTooLate: all parts are stored, or the package has ended another way.
     """
     async with ledger.transaction() as books:
@@ -30,11 +32,16 @@ async def abandon_package(
         after = transition(package.state, Event.ABANDON)
         if after is None:
             raise AbandonTooLate(state=package.state.value)
+        if await books.held_documents(package.id):
+            raise ContentHeld
         await _end(books, package, after, world.now())
 
 
 async def expire_packages(*, ledger: Ledger, world: World, batch: int = 100) -> int:
-    """End packages whose 60 days since the last part are over; how many were ended. Safe to repeat."""
+    """End packages whose 60 days since the last part are over; how many were ended. Safe to repeat.
+
+    What an officer holds stays, whole or in part: it is evidence.
+    """
     now = world.now()
     async with ledger.transaction() as books:
         overdue = await books.overdue_packages(now, batch)
@@ -42,9 +49,11 @@ async def expire_packages(*, ledger: Ledger, world: World, batch: int = 100) -> 
     for package_id in overdue:
         async with ledger.transaction() as books:
             package = await books.package(package_id, lock=True)
-            # Looked at again under the lock: a part may have come meanwhile.
+            # Looked at again under the lock: a part or a hold may have come meanwhile.
             after = None if package is None else transition(package.state, Event.EXPIRE)
-            if package is not None and after is not None and package.expires_at < now:
+            if package is None or package.held or await books.held_documents(package.id):
+                continue
+            if after is not None and package.expires_at < now:
                 await _end(books, package, after, now)
                 ended += 1
     return ended

@@ -6,17 +6,20 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.running_readings import FRESH_FOR, ReadingCut
 from services.runtime.kms.keyring import FileKeyring
 from tests.support.asgi import call
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest, ingest
 from tests.support.ingest_manifests import Dossier
+from tests.support.later import Later
 from tests.support.postgres import Database
 
 MIB = 1 << 20
@@ -125,3 +128,17 @@ async def test_a_held_package_cannot_be_told_from_none_by_giving_it_up(gateway: 
         await hold(other, target)
         given_up = await call(gateway.app, client.scope("DELETE", f"/v1/packages/{target}"))
         assert (given_up.status, given_up.json()["code"]) == (404, "package-unknown")
+
+
+async def test_an_unsealed_package_with_a_held_document_neither_expires_nor_is_given_up(
+    gateway: Ingest, other: Ingest
+) -> None:
+    client = gateway.enrol("submitter")
+    dossier = Dossier([b"mot", b"hai"])
+    package = str((await gateway.declare(client, dossier)).json()["package"])
+    await hold(other, package, document=0)
+    given_up = await call(gateway.app, client.scope("DELETE", f"/v1/packages/{package}"))
+    assert (given_up.status, given_up.json()["code"]) == (409, "content-held")
+    later = Later(gateway.parts.world, timedelta(days=61))
+    assert await expire_packages(ledger=gateway.parts.ledger, world=later) == 0
+    assert (await gateway.get(client, f"/v1/packages/{package}")).json()["state"] == "declared"

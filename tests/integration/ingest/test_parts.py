@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.usecases import reap_attempts as reaping
-from services.ingest.usecases.ports import World
 from services.kernel.identifiers import PackageId
 from services.runtime.database import transaction
 from services.runtime.object_store.memory import MemoryStore
@@ -19,6 +18,7 @@ from tests.support.asgi import Reply, call
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest, sha256
 from tests.support.ingest_manifests import Dossier
+from tests.support.later import Later
 
 MIB = 1 << 20
 
@@ -140,17 +140,6 @@ async def test_another_agency_sees_no_package_and_cannot_send(gateway: Ingest) -
     archivist = gateway.enrol("archivist")
     assert code(await gateway.get(archivist, f"/v1/packages/{package}"))[0] == 403
     assert (await gateway.get(client, f"/v1/packages/{package}")).status == 200
-
-
-class Later:
-    """The same world, hours ahead."""
-
-    def __init__(self, world: World, ahead: timedelta) -> None:
-        self._world, self._ahead = world, ahead
-        self.today, self.new_id, self.random = world.today, world.new_id, world.random
-
-    def now(self):  # type: ignore[no-untyped-def]  # as World
-        return self._world.now() + self._ahead
 
 
 async def test_an_attempt_that_the_reaper_gave_up_cannot_win(gateway: Ingest) -> None:

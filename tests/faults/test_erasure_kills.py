@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -89,13 +90,18 @@ def _read_back(box: OneBox, clerk: Clerk, components: list[str], gone: list[str]
     read: set[bytes] = set()
     with Client(box.profile("agency")) as agency:
         for component in components:
-            status, body = _opened(agency, f"{catalog}/v1/components/{component}")
-            if component in gone:
-                assert (status, body) == (404, b""), component
+            address = f"{catalog}/v1/components/{component}"
+            if component in gone:  # catalog offers it no more, once ingest's message has reached it
+                assert eventually(partial(_absent, agency, address)), component
             else:
+                status, body = _opened(agency, address)
                 assert status == 200
                 read.add(body)
     return read <= sent and len(read) == len(components) - len(gone)
+
+
+def _absent(agency: Client, url: str) -> bool:
+    return agency.ask("GET", url).status == 404
 
 
 def _opened(agency: Client, url: str) -> tuple[int, bytes]:

@@ -35,7 +35,7 @@ check: $(STAMP) ## format, types, imports, fast tests: offline, under a minute
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest --disable-socket --allow-unix-socket tests/unit tests/architecture
+	@$(BIN)/pytest -n auto --maxprocesses 4 --disable-socket --allow-unix-socket tests/unit tests/architecture
 
 test: check ## every tier that this machine can run
 	@$(BIN)/pytest tests/contract tests/integration tests/faults tests/e2e

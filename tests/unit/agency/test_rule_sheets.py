@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from datetime import date
+from functools import cache
 from typing import Any
 
 import openpyxl
@@ -122,8 +123,13 @@ def test_nothing_in_the_workbook_is_a_formula() -> None:
     assert read_rules(workbook_of(value), "x").value == value
 
 
+@cache
+def _workbook() -> bytes:
+    return workbook_of(json.loads(BASELINE))
+
+
 def _edited(edit: Any) -> bytes:
-    book = openpyxl.load_workbook(io.BytesIO(workbook_of(json.loads(BASELINE))))
+    book = openpyxl.load_workbook(io.BytesIO(_workbook()))
     edit(book)
     stream = io.BytesIO()
     book.save(stream)

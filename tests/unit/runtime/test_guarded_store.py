@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.metrics import Metrics
-from services.runtime.object_store import guarded
+from services.runtime.object_store import circuit, guarded
 from services.runtime.object_store.circuit import FAILURES
 from services.runtime.object_store.guarded import GuardedStore
 from services.runtime.object_store.memory import MemoryStore
@@ -97,6 +97,16 @@ async def test_after_silence_nobody_asks_until_the_store_answers(
     assert value(metrics, "nopluu_store_circuit_open") == 0
 
 
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Probes follow each other at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(circuit, "FIRST_PAUSE", 0.02)
+        patch.setattr(circuit, "LONGEST_PAUSE", 0.1)
+        yield
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("cause", [TimeoutError(), RuntimeError("unforeseen"), None])
 async def test_probes_that_fail_go_on(
     store: GuardedStore, moody: Moody, monkeypatch: pytest.MonkeyPatch, cause: Exception | None
@@ -153,6 +163,7 @@ async def test_a_source_that_fails_says_nothing_about_the_store(store: GuardedSt
     assert await store.get("x") == b"data"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_checks_of_readiness_alone_find_out(
     store: GuardedStore, moody: Moody, monkeypatch: pytest.MonkeyPatch
 ) -> None:

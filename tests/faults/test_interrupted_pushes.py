@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -61,6 +61,15 @@ def rest_of(delivery: Synthetic, stored: int) -> tuple[int, int]:
     return parts - stored, delivery.size - stored * MIB
 
 
+@pytest.fixture
+def _heeding_interrupts() -> Iterator[None]:
+    """A shell starts what runs in its background deaf to SIGINT, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeding_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_client_that_is_stopped_goes_on_where_it_was(
     box: OneBox, clerk: Clerk, delivery: Synthetic, number: signal.Signals

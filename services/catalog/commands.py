@@ -13,8 +13,9 @@ from services.catalog.adapters.rebuild_sql import SqlMark
 from services.catalog.adapters.world import RealWorld
 from services.catalog.settings import CatalogSettings, RebuildSettings
 from services.catalog.usecases.ports import ManifestAway
-from services.catalog.usecases.rebuild_catalog import NotEmpty, Rebuilt, rebuild_catalog
+from services.catalog.usecases.rebuild_catalog import Rebuilt, rebuild_catalog
 from services.catalog.usecases.reindex_packages import reindex_packages
+from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
 from services.runtime.kms.settings import opened_kms

@@ -22,11 +22,12 @@ from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.key_ports import KekStanding
 from services.ingest.usecases.reap_attempts import reap_attempts
-from services.ingest.usecases.rebuild_packages import LogNotRestored, NotEmpty, Rebuilt, rebuild_packages
+from services.ingest.usecases.rebuild_packages import LogNotRestored, Rebuilt, rebuild_packages
 from services.ingest.usecases.retire_kek import KekNeeded, Retiring, retire_kek
 from services.ingest.usecases.rotate_kek import rotate_kek
 from services.kernel.canonical import rfc3339
 from services.kernel.refusals import Refusal
+from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime import database
 from services.runtime.jobs import Tasks
 from services.runtime.kms.cache import CachedKeys

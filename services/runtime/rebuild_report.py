@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 import typer
 
 from services.kernel.refusals.registry import Text
+from services.kernel.sealing.rebuilding import Progress
 from services.kernel.sealing.recovered import Refused
 from services.kernel.sealing.recovery_words import told
 
@@ -46,22 +47,6 @@ FAULTS: Final = 1
 """Exit code where any record was not taken."""
 REFUSED: Final = 3
 """Exit code where nothing was begun."""
-
-
-class Progress(Protocol):
-    """How far a rebuild is, in records."""
-
-    @property
-    def done(self) -> int: ...
-
-    @property
-    def total(self) -> int: ...
-
-    @property
-    def restored(self) -> int: ...
-
-    @property
-    def refused(self) -> int: ...
 
 
 def url_of(file: Path) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.identifiers import PackageId
 from services.kernel.sealing.keys import KeyAccess, KeyBroken
+from services.kernel.sealing.rebuilding import Batch
 from services.kernel.sealing.recovered import (
     PREFIX,
     Believed,
@@ -41,15 +42,6 @@ _NO_INDEX = text("DROP INDEX IF EXISTS journal.leaf_entry")
 _LEAF_OF = text("SELECT entry, index FROM journal.leaf_of(:entries)").bindparams(
     bindparam("entries", type_=ARRAY(BYTEA))
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What became of some records: how many stood already, which are believed, which are not."""
-
-    present: int
-    placed: Sequence[Placed]
-    refused: Sequence[Refused]
 
 
 @dataclass(frozen=True, slots=True)

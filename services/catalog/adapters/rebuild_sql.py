@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.catalog.adapters import tables as t
 from services.catalog.usecases.ports import Ledger
-from services.catalog.usecases.rebuild_catalog import NotEmpty
+from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime.database import transaction
 
 

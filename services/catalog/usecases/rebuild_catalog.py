@@ -9,7 +9,7 @@ Source: DESIGN 7 "Recovery record"; DECISION-0016.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,23 +18,9 @@ from services.catalog.domain.description import Deposit, Description, SealUnfit,
 from services.catalog.usecases.ports import Ledger
 from services.kernel.erasure_message import ErasedComponent
 from services.kernel.identifiers import PackageId
+from services.kernel.sealing.rebuilding import Progress, Records
 from services.kernel.sealing.recovered import PREFIX, Placed, Refused
 from services.kernel.secrecy import Level
-
-
-class NotEmpty(Exception):
-    """The catalog has packages that no unfinished rebuild put there: nothing is touched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a rebuild is, in records: `done` of `total` were looked at."""
-
-    done: int
-    total: int
-    restored: int
-    present: int
-    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +30,6 @@ class Rebuilt:
     restored: int
     present: int
     refused: tuple[Refused, ...]
-
-
-class Batch(Protocol):
-    """Some records: how many of them stood already, which are believed, which are not."""
-
-    @property
-    def present(self) -> int: ...
-
-    @property
-    def placed(self) -> Sequence[Placed]: ...
-
-    @property
-    def refused(self) -> Sequence[Refused]: ...
-
-
-class Records(Protocol):
-    """The store's recovery records."""
-
-    async def count(self) -> int: ...
-
-    def batches(
-        self, present: Callable[[Sequence[PackageId]], Awaitable[Collection[PackageId]]]
-    ) -> AsyncIterator[Batch]: ...
 
 
 class Mark(Protocol):

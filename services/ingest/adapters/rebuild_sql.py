@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
 from services.ingest.domain.states import State
-from services.ingest.usecases.rebuild_packages import LogNotRestored, NotEmpty
+from services.ingest.usecases.rebuild_packages import LogNotRestored
 from services.kernel.identifiers import PackageId
+from services.kernel.sealing.rebuilding import NotEmpty
 from services.kernel.sealing.recovered import PREFIX, Placed, Refused, components_of
 from services.kernel.sealing.recovery import renewal_event, renewal_salt
 from services.runtime import journal

@@ -9,32 +9,18 @@ Source: DESIGN promise 1, 7 "Recovery record"; DECISION-0016 (what is not restor
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from services.kernel.identifiers import PackageId
+from services.kernel.sealing.rebuilding import Progress, Records
 from services.kernel.sealing.recovered import Placed, Refused
-
-
-class NotEmpty(Exception):
-    """The database has packages that no unfinished rebuild put there: nothing is touched."""
 
 
 class LogNotRestored(Exception):
     """The database has no leaves: `journal restore` comes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a rebuild is, in records: `done` of `total` were looked at."""
-
-    done: int
-    total: int
-    restored: int
-    present: int
-    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +31,6 @@ class Rebuilt:
     present: int
     refused: tuple[Refused, ...]
     unexplained: int
-
-
-class Batch(Protocol):
-    """Some records: how many of them stood already, which are believed, which are not."""
-
-    @property
-    def present(self) -> int: ...
-
-    @property
-    def placed(self) -> Sequence[Placed]: ...
-
-    @property
-    def refused(self) -> Sequence[Refused]: ...
-
-
-class Records(Protocol):
-    """The store's recovery records."""
-
-    async def count(self) -> int: ...
-
-    def batches(
-        self, present: Callable[[Sequence[PackageId]], Awaitable[Collection[PackageId]]]
-    ) -> AsyncIterator[Batch]: ...
 
 
 class EmptyBooks(Protocol):

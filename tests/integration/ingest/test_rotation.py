@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -26,6 +26,7 @@ from services.runtime.jobs import Worker
 from services.runtime.metrics import Metrics
 from tests.support.ingest import FONDS_ID, Ingest
 from tests.support.ingest_manifests import Dossier
+from tests.support.later import Later
 from tests.support.postgres import Database
 
 
@@ -57,19 +58,8 @@ async def rewrap(gateway: Ingest, kek: str, batch: int = 2) -> list[int]:
     return moved
 
 
-class Later:
-    """The world, two hours on."""
-
-    def __init__(self, gateway: Ingest) -> None:
-        self._world = gateway.parts.world
-        self.new_id, self.today, self.random = self._world.new_id, self._world.today, self._world.random
-
-    def now(self) -> datetime:
-        return self._world.now() + timedelta(hours=2)
-
-
 def retiring(gateway: Ingest) -> Retiring:
-    return replace(gateway.parts.retiring, world=Later(gateway))
+    return replace(gateway.parts.retiring, world=Later(gateway.parts.world, timedelta(hours=2)))
 
 
 async def deposits(gateway: Ingest, count: int) -> list[tuple[str, bytes]]:

@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from services.ingest.domain.states import State
-from services.ingest.usecases.rebuild_packages import LogNotRestored, NotEmpty, Rebuilt
+from services.ingest.usecases.rebuild_packages import LogNotRestored, Rebuilt
 from services.ingest.usecases.renew_record import draw_record_key, renew_record
 from services.kernel.identifiers import PackageId
+from services.kernel.sealing.rebuilding import NotEmpty
 from services.kernel.sealing.recovered import Refused
 from services.kernel.sealing.recovery_words import WORDS, told
 from services.runtime.kms.keyring import FileKeyring

@@ -33,6 +33,7 @@ from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.public_log import StoredLog
+from services.ingest.adapters.raised_keys_sql import REKEY, SqlRaisedKeyLedger
 from services.ingest.adapters.receipts import LogReceipts
 from services.ingest.adapters.report_sheet import sheet_of
 from services.ingest.adapters.rule_store import LedgerRuleStore
@@ -61,6 +62,7 @@ from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
 from services.ingest.usecases.read_incidents import count_open
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
+from services.ingest.usecases.rekey_raised import Rekeying, find_raised, rekey_raised
 from services.ingest.usecases.renew_record import renew_changed_record
 from services.ingest.usecases.report_secrets import overdue_clocks
 from services.ingest.usecases.retire_kek import Retiring
@@ -127,6 +129,11 @@ class Parts:
         """The ports that destroying older versions of a KEK needs."""
         records = StoreRecords(self.store)
         return Retiring(self.key_ledger, self.ledger, self.vault, records, self.keys, self.management, self.world)
+
+    @property
+    def rekeying(self) -> Rekeying:
+        """The ports that moving keys to a higher level needs."""
+        return Rekeying(SqlRaisedKeyLedger(self.engine, ingest_tasks()), self.vault, self.keys, self.world)
 
     @property
     def inspections(self) -> SqlInspectionLedger:
@@ -302,6 +309,28 @@ def register_key_jobs(worker: Worker, parts: Parts, metrics: Metrics) -> None:
     worker.periodic("resume_rotations", "*/5 * * * *", resume)
 
 
+def register_raised_keys(worker: Worker, parts: Parts, metrics: Metrics, deployment: DeploymentProfile) -> None:
+    """The moving of keys to the level of what they protect; in the open such content is held, and has no KEK."""
+    moved = Counter(
+        "nopluu_keys_raised", "Component keys moved under a KEK of their record's level.", registry=metrics.registry
+    )
+    below = Gauge(
+        "nopluu_packages_keyed_below",
+        "Packages with a component whose key is below its record's label.",
+        registry=metrics.registry,
+    )
+
+    async def rekey(package: str) -> None:
+        moved.inc(await rekey_raised(PackageId(UUID(package)), parts.rekeying))
+
+    async def find() -> None:
+        below.set(await find_raised(parts.rekeying))
+
+    worker.register(REKEY, rekey, retries=REWRAP_RETRIES)
+    if deployment is not DeploymentProfile.OPEN:
+        worker.periodic("find_raised", "37 * * * *", find)
+
+
 def register_incident_counts(worker: Worker, parts: Parts, metrics: Metrics) -> None:
     """Counts for Prometheus, and nothing else of incidents (rule 30)."""
     still = Gauge("nopluu_incidents_open", "Incidents that are not closed.", registry=metrics.registry)
@@ -393,6 +422,7 @@ async def work(stop: asyncio.Event) -> None:
         courier = SignedCourier(client, {CATALOG: f"{settings.catalog_origin}/v1/messages"})
         register_jobs(worker, parts, courier, DeploymentProfile(settings.secrecy_profile))
         register_key_jobs(worker, parts, metrics)
+        register_raised_keys(worker, parts, metrics, DeploymentProfile(settings.secrecy_profile))
         # Rules are taken up only with their officers' signatures, so the worker knows the officers, too.
         registry = Registry(client, settings.auth_origin)
         feed = asyncio.create_task(registry.run(stop), name="registry")

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -254,10 +255,11 @@ async def ingest(
     store: ObjectStore | None = None,
     kms: KeyManagement | None = None,
     agency: UUID | None = None,
+    profile: Literal["open", "independent-lan"] = "open",
 ) -> AsyncIterator[Ingest]:
     """The service without a listener, with one agency, one fonds and no rules yet."""
     grant_key = Ed25519PrivateKey.generate()
-    settings = _settings(database, folder, grant_key)
+    settings = _settings(database, folder, grant_key, profile)
     engine = create_engine(settings.database_url(), application_name="test", pool_size=12)
     facts, issuer, agency = Facts(), Issuer(), agency or uuid4()
     facts.add(type="agency", id=str(agency), code=AGENCY_CODE, valid_from=SINCE)
@@ -279,13 +281,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _settings(database: Database, folder: Path, grant_key: Ed25519PrivateKey) -> IngestSettings:
+def _settings(
+    database: Database, folder: Path, grant_key: Ed25519PrivateKey, profile: Literal["open", "independent-lan"]
+) -> IngestSettings:
     url, grant, nothing = folder / "url", folder / "grant.pem", folder / "nothing"
     url.write_text(database.url_for("nopluu_ingest"), encoding="utf-8")
     grant.write_bytes(grant_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return IngestSettings(
         environment="development",
-        secrecy_profile="open",
+        secrecy_profile=profile,
         origin=f"https://{HOST}",
         auth_origin=ISSUER,
         ingest_origin=f"https://{HOST}",

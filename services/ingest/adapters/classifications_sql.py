@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.ingest.adapters import tables as t
 from services.ingest.adapters.incidents_sql import RENEW
 from services.ingest.adapters.ledger_sql import SqlBooks
+from services.ingest.adapters.raised_keys_sql import REKEY
 from services.ingest.domain.states import HAS_RECEIPT
 from services.ingest.usecases.classification_ports import Classified, Notice, RecordedStep
 from services.kernel.classification import Authority, Kind, Proof, Relation, Step
@@ -161,6 +162,9 @@ class SqlClassificationBooks(SqlBooks):
     async def wake_incident(self, package: PackageId, document: int, step: UUID) -> None:
         told = {"package": str(package), "document": str(document), "step": str(step)}
         await self._tasks.defer(self._connection, RAISED_INCIDENT, **told)
+
+    async def wake_rekeying(self, package: PackageId) -> None:
+        await self._tasks.defer(self._connection, REKEY, package=str(package))
 
     async def unread(self, limit: int) -> list[PackageId]:
         states = [state.value for state in HAS_RECEIPT]

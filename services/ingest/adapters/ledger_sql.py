@@ -339,23 +339,23 @@ class SqlBooks:
         own = t.component
         # A hold on any version hides the bytes, for they are the same; a key in any version opens them.
         held = func.bool_or(own.c.held).over().label("held_anywhere")
-        query = (
-            select(*_COMPONENT, held)
+        key = t.package_key.c
+        query = (  # component and package key in one statement: they may be moved to another level together
+            select(*_COMPONENT, held, key.kek, key.wrapped)
+            .outerjoin(t.package_key, (key.package == own.c.origin) & (key.level == own.c.level))
             .where(own.c.id == component)
             .order_by(own.c.wrapped_key.is_(None), own.c.package != own.c.origin, own.c.package)
             .limit(1)
         )
         row = (await self._connection.execute(query)).one_or_none()
-        if row is None:
+        if row is None or row.kek is None:
             return None
         origin = await self.package(PackageId(row.origin))
         if origin is None:
             return None
-        query = select(t.package_key).where(t.package_key.c.package == row.origin, t.package_key.c.level == row.level)
-        key = (await self._connection.execute(query)).one()
         found = replace(_component(row), plan_position=await self._position(component, origin.id))
         held = row.held_anywhere or (await self._connection.execute(_RAISING, {"component": component})).scalar_one()
-        return ComponentPlace(found, origin, _package_key(key), held=held, erased=row.wrapped_key is None)
+        return ComponentPlace(found, origin, _package_key(row), held=held, erased=row.wrapped_key is None)
 
     async def _position(self, component: ComponentId, origin: PackageId) -> int | None:
         own = t.component.c

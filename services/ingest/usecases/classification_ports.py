@@ -98,6 +98,9 @@ class ClassificationBooks(Books, Protocol):
     async def wake_incident(self, package: PackageId, document: int, step: UUID) -> None:
         """Have an incident opened for a record that a step raised, once this transaction has committed."""
 
+    async def wake_rekeying(self, package: PackageId) -> None:
+        """Have the package's keys moved to its records' levels once this transaction has committed (`rekey_raised`)."""
+
     async def unread(self, limit: int) -> list[PackageId]:
         """Sealed packages whose manifest was not read for labels."""
 

@@ -355,6 +355,8 @@ async def _apply_due(
                 classified, level=label, due_on=_due_on(history, today), ended_on=_ended_on(history, today)
             )
             await books.set_classified(package.id, document, known[document])
+            if label > classified.level and deployment is not DeploymentProfile.OPEN:
+                await books.wake_rekeying(package.id)
     if made or moved:
         await _put(books, package, made, known, world, deployment)
 
@@ -378,6 +380,8 @@ async def _put(
         await books.set_classified(package.id, entry.document, standing, message if raised else None)
         if raised and deployment is DeploymentProfile.OPEN:
             await _stop(books, package.id, entry)
+        elif raised:
+            await books.wake_rekeying(package.id)
     changed = ClassificationChanged(
         id=message,
         at=now,

@@ -71,7 +71,7 @@ async def complete_package(
     A component that does not match makes every part that touches it missing again, with a finding at the status address.
 
     Raises:
-        StoreUnavailable, KmsUnavailable, DatabaseUnavailable: to be tried again by the queue.
+        StoreUnavailable, KmsUnavailable, DatabaseUnavailable, RecordKeyStale: to be tried again by the queue.
     """
     async with ledger.transaction() as books:
         snapshot = await _snapshot(books, package_id, plans)

@@ -141,12 +141,12 @@ async def declare_package(
             return await _declare(
                 manifest, part_size, submitter, judged, fonds, package_id, ledger, directory, keys, world
             )
-        except _ReferencesErased:
-            continue  # they are to be sent then; what is erased is erased for ever, so this ends
+        except _ReferencesMoved:
+            continue  # what is erased is erased for ever, and levels rise three times at most, so this ends
 
 
-class _ReferencesErased(Exception):
-    """Components that were to be referenced were erased since they were found."""
+class _ReferencesMoved(Exception):
+    """Components that were to be referenced were erased, or their keys moved, since they were found."""
 
 
 async def _declare(
@@ -161,7 +161,7 @@ async def _declare(
     keys: Keys,
     world: World,
 ) -> Declared:
-    """Raises _ReferencesErased."""
+    """Raises _ReferencesMoved."""
     now = world.now()
     earlier, verified = await _superseded(judged, submitter, fonds, ledger, directory)
     package_keys = await _package_keys(judged, verified, fonds, now.year, keys)
@@ -198,9 +198,9 @@ async def _declare(
     )
     async with ledger.transaction() as books:
         await _require_not_held(books, judged)  # before any package is locked, as an officer does
-        referenced = {row.id for row in components if row.plan_position is None}
-        if earlier is not None and not await _still_held(books, earlier.id, referenced):
-            raise _ReferencesErased
+        referenced = {(row.id, row.wrapped_key) for row in components if row.plan_position is None}
+        if earlier is not None and not await _still_keyed(books, earlier.id, referenced):
+            raise _ReferencesMoved
         new = await books.declare(
             package,
             description,
@@ -220,12 +220,12 @@ async def _declare(
     return Declared(package, description, canonical_plan, new=True)
 
 
-async def _still_held(books: Books, earlier: PackageId, referenced: Collection[ComponentId]) -> bool:
-    """Whether an earlier version has the keys of all these; no erasure can take them before this transaction ends."""
+async def _still_keyed(books: Books, earlier: PackageId, referenced: Collection[tuple[ComponentId, bytes]]) -> bool:
+    """Whether an earlier version has these very wrapped keys; nothing can take or move them before this transaction ends."""
     await books.package(earlier, lock=True)
     if not referenced:
         return True
-    alive = {row.id for row in await books.components(earlier) if row.wrapped_key}
+    alive = {(row.id, row.wrapped_key) for row in await books.components(earlier)}
     return alive.issuperset(referenced)
 
 
@@ -374,13 +374,14 @@ async def _superseded(
         if earlier.seal_event is None:  # what is not sealed may still expire: nothing may lean on it
             return earlier, {}
         rows = await books.components(earlier.id)
+    rows.sort(key=lambda row: row.level)  # of equal ones the best protected counts
     return earlier, {(row.sha256, row.size): row for row in rows if row.wrapped_key}
 
 
 def _reference(component: JudgedComponent, verified: Mapping[tuple[bytes, int], ComponentRow]) -> ComponentRow | None:
-    """The earlier version's row that already holds these bytes, under the same level."""
+    """The earlier version's row that already holds these bytes, under a key of the same or a higher level."""
     earlier = verified.get((component.sha256, component.size))
-    return earlier if earlier is not None and earlier.level == component.level else None
+    return earlier if earlier is not None and earlier.level >= component.level else None
 
 
 async def _package_keys(

@@ -43,7 +43,7 @@ async def finish_erasure(
     """Whether there was something left to finish. Safe to repeat and to run twice.
 
     Raises:
-        StoreUnavailable, KmsUnavailable, StoredPartMissing: to be tried again by the queue.
+        StoreUnavailable, KmsUnavailable, StoredPartMissing, RecordKeyStale: to be tried again by the queue.
     """
     async with ledger.transaction() as books:
         erasure = await books.erasures.find(erasure_id)

@@ -25,7 +25,7 @@ from services.ingest.domain.states import Event, transition
 from services.ingest.usecases.complete_package import CATALOG
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import Books, ComponentRow, Keys, Ledger, Vault, World
-from services.ingest.usecases.renew_record import RecordKey, draw_record_key, renew_record
+from services.ingest.usecases.renew_record import RecordKey, RecordKeyStale, draw_record_key, renew_record
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.erasure_message import TYPE, ComponentsErased
 from services.kernel.identifiers import ComponentId, PackageId
@@ -57,8 +57,8 @@ async def order_erasure(
         try:
             async with ledger.transaction() as books:
                 return await erase(books, order, drawn, plans=plans, vault=vault, world=world)
-        except VersionsMoved:
-            continue  # a dossier's versions do not move for ever: each must be uploaded first
+        except (VersionsMoved, RecordKeyStale):
+            continue  # a dossier's versions and levels do not move for ever: each must be uploaded first, or decided
 
 
 async def draw_keys(package: PackageId, *, ledger: Ledger, keys: Keys) -> Mapping[PackageId, RecordKey]:
@@ -88,7 +88,7 @@ async def erase(
     """The order's effect within the caller's transaction; `drawn` comes from `draw_keys` before it.
 
     Raises:
-        as `order_erasure`, and VersionsMoved.
+        as `order_erasure`, and VersionsMoved, RecordKeyStale.
     """
     standing = await books.erasures.find(order.id)
     if standing is not None:

@@ -32,6 +32,10 @@ class RecordUnwritable(Exception):
     """The package is not sealed, or its seal event was erased: there is nothing a record could be written from."""
 
 
+class RecordKeyStale(Exception):
+    """The package's highest level rose since the record's key was drawn: draw it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordKey:
     """A fresh key for one writing of one package's record: as wrapped, and its 32 secret bytes."""
@@ -41,7 +45,13 @@ class RecordKey:
     opened: bytes = field(repr=False)
 
     def seal(self, record: RecoveryRecord) -> bytes:
-        """The sealed record; it takes a second for 100,000 components."""
+        """The sealed record; it takes a second for 100,000 components.
+
+        Raises:
+            RecordKeyStale
+        """
+        if self.key.level is not max((row.level for row in record.components), default=Level.NONE):
+            raise RecordKeyStale
         return recovery.seal(record.build(), self.opened, RecordHeader(self.package, self.key.kek, self.key.wrapped))
 
 
@@ -61,7 +71,7 @@ async def renew_record(books: Books, package_id: PackageId, drawn: RecordKey, *,
 
     Raises:
         RecordUnwritable
-        StoreUnavailable: nothing may be committed.
+        RecordKeyStale, StoreUnavailable: nothing may be committed.
     """
     package = await books.package(package_id, lock=True)
     writing = await books.writing(package_id)
@@ -98,11 +108,15 @@ async def renew_changed_record(
     Raises:
         KmsUnavailable, StoreUnavailable: to be tried again.
     """
-    async with ledger.transaction() as books:
-        package = await books.package(package_id)
-        if package is None or package.seal_event is None:
-            return  # its first record will tell of the hold
-        rows = await books.components(package_id)
-    drawn = await draw_record_key(package, rows, keys)
-    async with ledger.transaction() as books:
-        await renew_record(books, package_id, drawn, vault=vault, world=world)
+    while True:
+        async with ledger.transaction() as books:
+            package = await books.package(package_id)
+            if package is None or package.seal_event is None:
+                return None  # its first record will tell of the hold
+            rows = await books.components(package_id)
+        drawn = await draw_record_key(package, rows, keys)
+        try:
+            async with ledger.transaction() as books:
+                return await renew_record(books, package_id, drawn, vault=vault, world=world)
+        except RecordKeyStale:
+            continue  # levels rise three times at most

@@ -10,13 +10,14 @@ Source: DECISION-0017.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from services.ingest.usecases.key_ports import KeyLedger, Rotation, StoredRecords
 from services.ingest.usecases.ports import Keys, Ledger, Vault, World
-from services.ingest.usecases.renew_record import draw_record_key, renew_record
+from services.ingest.usecases.renew_record import RecordKeyStale, draw_record_key, renew_record
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import PackageId
 from services.kernel.sealing.keys import KeyBroken, KeyManagement, kek_version
@@ -159,5 +160,6 @@ async def _renew(package_id: PackageId, ports: Retiring) -> None:
     if package is None:
         return
     drawn = await draw_record_key(package, rows, ports.keys)
-    async with ports.ledger.transaction() as books:
-        await renew_record(books, package_id, drawn, vault=ports.vault, world=ports.world)
+    with suppress(RecordKeyStale):  # another pass follows
+        async with ports.ledger.transaction() as books:
+            await renew_record(books, package_id, drawn, vault=ports.vault, world=ports.world)

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.package_keys import KmsKeys
@@ -44,6 +45,7 @@ from services.runtime.rebuild_report import (
     stop,
     url_of,
 )
+from services.runtime.recovered_acts import RecoveredActs
 from services.runtime.recovered_records import RecoveredRecords
 
 app = typer.Typer(help="Gói nộp / packages", no_args_is_help=True)
@@ -221,7 +223,8 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
         ):
             return await rebuild_packages(
                 records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
-                books=OwnersBooks(owner),
+                pages=RecoveredActs(store, kms, owner, admit_unlogged),
+                books=OwnersBooks(owner, Tasks(_QUEUE, queues=CUSTODY_JOBS)),
                 now=SystemWorld().now,
                 told=show_progress,
                 accept_losses=accept_losses,

@@ -20,6 +20,8 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
+from services.ingest.adapters.act_relay import ActRelay
+from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.adapters.classifications_sql import RAISED_INCIDENT, SqlClassificationLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
@@ -437,6 +439,15 @@ async def work(stop: asyncio.Event) -> None:
             RuleIncidents(parts.incidents, parts.world),
         )
         register_incident_counts(worker, parts, metrics)
+        relay = ActRelay(
+            SqlActLedger(parts.engine),
+            StoredPages(parts.store),
+            parts.management.generate,
+            parts.world,
+            metrics=metrics,
+        )
+        sealing = asyncio.create_task(relay.run(stop), name="acts")
+        stack.push_async_callback(_ended, sealing, stop)
         await _work(worker, parts, settings, metrics, stop)
 
 

@@ -11,8 +11,8 @@ from services.ingest.domain.states import Event, State, transition
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("auth", "ingest", "catalog")
-# The kernel's one event: a service writes it, and `rebuild` must be able to derive it.
-RECORDS = [ROOT / "services" / "kernel" / "sealing" / "recovery.py"]
+# The kernel's own events: a service writes them, and `rebuild` must be able to derive them.
+RECORDS = [ROOT / "services" / "kernel" / "sealing" / name for name in ("recovery.py", "act_book.py")]
 # The two ways in which a package ends without a decision; their event is named after the state.
 ENDED = {
     after.value for state in State for event in (Event.ABANDON, Event.EXPIRE) if (after := transition(state, event))

@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.catalog.adapters.ledger_sql import SqlLedger
 from services.catalog.adapters.rebuild_sql import SqlMark
 from services.catalog.usecases.rebuild_catalog import rebuild_catalog
+from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.usecases.rebuild_packages import rebuild_packages
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
 from services.runtime.kms.keyring import FileKeyring
+from services.runtime.recovered_acts import RecoveredActs
 from services.runtime.recovered_records import RecoveredRecords
 from tests.support.folder_store import FolderStore
 
@@ -54,7 +56,9 @@ async def main(what: str, owner_url: str, catalog_url: str, folder: str, keyring
     kms = FileKeyring(Path(keyring), environment="development")
     records = RecoveredRecords(FolderStore(Path(folder)), kms, owner, owner, batch_records=2)
     if what == "ingest":
-        done = await rebuild_packages(records=records, books=OwnersBooks(owner), now=now, told=lambda _: None)
+        pages = RecoveredActs(FolderStore(Path(folder)), kms, owner)
+        books = OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS))
+        done = await rebuild_packages(records=records, pages=pages, books=books, now=now, told=lambda _: None)
         refused = len(done.refused)
     else:
         ledger = SqlLedger(catalog, Tasks("catalog_queue"))

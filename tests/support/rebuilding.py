@@ -21,9 +21,13 @@ from services.catalog.adapters.world import RealWorld
 from services.catalog.usecases import rebuild_catalog as catalogs
 from services.catalog.usecases.receive_message import receive_message
 from services.catalog.usecases.register_package import register_package
+from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
+from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.rebuild_sql import OwnersBooks
+from services.ingest.adapters.world import SystemWorld
 from services.ingest.usecases import rebuild_packages as packages
+from services.ingest.usecases.seal_acts import seal_acts
 from services.journal.log_rows import LogRows
 from services.journal.publication import Publication
 from services.journal.restoring import Restored, restore
@@ -33,6 +37,7 @@ from services.kernel.tlog.notes import LogSigner, VerifierKey
 from services.runtime.database import create_engine, transaction
 from services.runtime.jobs import Tasks
 from services.runtime.object_store.port import ObjectStore
+from services.runtime.recovered_acts import RecoveredActs
 from services.runtime.recovered_records import RecoveredRecords
 from tests.support.postgres import Database
 
@@ -74,6 +79,31 @@ def rows_of(database: Database, schemas: Sequence[str] = tuple(COMPARED)) -> Row
     return found
 
 
+def query(database: Database, statement: str) -> list[tuple[Any, ...]]:
+    """Rows, asked by the owner."""
+    with psycopg.connect(database.admin_url) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def kept_tables(database: Database) -> list[str]:
+    """The tables of ingest whose changes are acts."""
+    asked = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'act_kept' ORDER BY 1"
+    return [name.removeprefix("ingest.") for (name,) in query(database, asked)]
+
+
+def kept_rows(database: Database) -> Rows:
+    """All rows of those tables, but of packages only what was refused."""
+    found = {}
+    with psycopg.connect(database.admin_url, row_factory=dict_row) as connection:
+        for table in kept_tables(database):
+            only = " WHERE state = 'refused'" if table == "package" else ""
+            rows = connection.execute(
+                sql.SQL("SELECT * FROM {}").format(sql.Identifier("ingest", table)) + sql.SQL(only)
+            ).fetchall()
+            found[table] = sorted(rows, key=repr)
+    return found
+
+
 @asynccontextmanager
 async def engines(database: Database, *roles: str) -> AsyncIterator[list[AsyncEngine]]:
     """One engine a role."""
@@ -99,6 +129,16 @@ async def sequence(
             pass
         if sequencer.behind:
             await sequencer.publish(rows)
+
+
+async def seal_all_acts(database: Database, store: ObjectStore, kms: KeyAccess) -> int:
+    """What the relay of ingest's worker does, until nothing waits; how many pages it made."""
+    made = 0
+    async with engines(database, "nopluu_ingest") as [engine]:
+        ledger, pages = SqlActLedger(engine), StoredPages(store)
+        while await seal_acts(ledger=ledger, pages=pages, new_key=kms.generate, world=SystemWorld()):
+            made += 1
+    return made
 
 
 async def register_all(database: Database, *, reverse: bool = False) -> None:
@@ -130,7 +170,8 @@ async def rebuild_ingest(
     async with engines(database, "postgres") as [owner]:
         return await packages.rebuild_packages(
             records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
-            books=OwnersBooks(owner),
+            pages=RecoveredActs(store, kms, owner, admit_unlogged),
+            books=OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS)),
             now=lambda: datetime.now(UTC),
             told=lambda _: None,
             accept_losses=accept,

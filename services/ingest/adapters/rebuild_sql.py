@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.replay_sql import SqlReplay
+from services.ingest.adapters.unfinished import wake_unfinished
 from services.ingest.domain.states import State
 from services.ingest.usecases.rebuild_packages import LogNotRestored
 from services.kernel.identifiers import PackageId
@@ -21,6 +24,7 @@ from services.kernel.sealing.recovered import PREFIX, Placed, Refused, component
 from services.kernel.sealing.recovery import renewal_event, renewal_salt
 from services.runtime import journal
 from services.runtime.database import transaction
+from services.runtime.jobs import Tasks
 
 AUTHOR: Final = "nopluu_ingest"
 """The role whose events these are: only it may ask for their receipts."""
@@ -34,7 +38,8 @@ _COPY_TYPES = (
     "timestamptz", "bool", "timestamptz", "bool",
 )  # fmt: skip
 _STATE: Final = text(
-    "SELECT EXISTS (SELECT FROM ingest.package), EXISTS (SELECT FROM ingest.rebuild WHERE ended_at IS NULL),"
+    "SELECT EXISTS (SELECT FROM ingest.package) OR EXISTS (SELECT FROM ingest.act_book) OR EXISTS (SELECT FROM ingest.act),"
+    " EXISTS (SELECT FROM ingest.rebuild WHERE ended_at IS NULL),"
     " EXISTS (SELECT FROM journal.leaf)"
 )
 _ATTACH: Final = text("SELECT journal.attach(:id, :salt, :event, :author, :index)")
@@ -62,10 +67,11 @@ _UNEXPLAINED: Final = text(
 
 
 class OwnersBooks:
-    """See `usecases.rebuild_packages.EmptyBooks`; the engine is the owner's."""
+    """See `usecases.rebuild_packages.EmptyBooks`; the engine is the owner's. `tasks` defers what is to be gone on with."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, tasks: Tasks) -> None:
         self._engine = engine
+        self._tasks = tasks
 
     async def begin(self, at: datetime) -> None:
         async with transaction(self._engine) as connection:
@@ -81,7 +87,9 @@ class OwnersBooks:
 
     async def present(self, packages: Sequence[PackageId]) -> Collection[PackageId]:
         async with transaction(self._engine) as connection:
-            query = select(t.package.c.id).where(t.package.c.id.in_(packages))
+            # One that was never sealed came back from the act book in an earlier run, and has no record.
+            sealed = t.package.c.seal_event.is_not(None)
+            query = select(t.package.c.id).where(t.package.c.id.in_(packages), sealed)
             return {PackageId(found) for found in (await connection.execute(query)).scalars()}
 
     async def restore(self, placed: Sequence[Placed]) -> Sequence[Refused]:
@@ -107,13 +115,20 @@ class OwnersBooks:
             *(Refused(f"{PREFIX}{package}", "erased-elsewhere", str(by)) for package, by in sorted(erased)),
         ]
 
+    @asynccontextmanager
+    async def replaying(self) -> AsyncIterator[SqlReplay]:
+        async with transaction(self._engine) as connection:
+            yield SqlReplay(connection, AUTHOR)
+
     async def unexplained(self) -> int:
         async with transaction(self._engine) as connection:
             return int((await connection.execute(_UNEXPLAINED)).scalar_one())
 
     async def end(self, at: datetime) -> None:
         async with transaction(self._engine) as connection:
-            await connection.execute(t.rebuild.update().values(ended_at=at))
+            ended = t.rebuild.update().where(t.rebuild.c.ended_at.is_(None)).values(ended_at=at)
+            if (await connection.execute(ended)).rowcount:
+                await wake_unfinished(connection, self._tasks)
 
 
 class _StateUnknown(ValueError):

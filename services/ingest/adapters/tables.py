@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -447,3 +448,31 @@ hold_content = Table(
     Column("sha256", LargeBinary, primary_key=True),
     Index("hold_content_sha256", "sha256"),
 )
+
+act = Table(
+    "act",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("transaction", BigInteger, nullable=False, server_default=text("(pg_current_xact_id())::text::bigint")),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("relation", Text, nullable=False),
+    Column("removed", Boolean, nullable=False),
+    Column("row", Text, nullable=False),
+)
+"""Changes of rows that are in no page yet: appended by triggers, removed once a page is fixed."""
+
+act_book = Table(
+    "act_book",
+    metadata,
+    Column("single", Boolean, primary_key=True, server_default=text("true")),
+    Column("id", Uuid, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("page", BigInteger),
+    Column("page_sha256", LargeBinary),
+    Column("sealed", LargeBinary),
+    Column("oldest_at", DateTime(timezone=True)),
+    CheckConstraint("single", name="act_book_single"),
+    CheckConstraint("(page IS NULL) = (page_sha256 IS NULL)", name="act_book_page"),
+)
+"""At most one row. `sealed`: the page is fixed and not known to be in the store; `oldest_at`: of its acts."""

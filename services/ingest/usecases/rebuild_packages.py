@@ -1,6 +1,7 @@
 """Restore the packages of an empty database from the store's recovery records.
 
-Every package is one transaction's work: its rows and its events' places stand together or not at all, so a killed run
+Officers' rows follow from the act book, holds among them, and what was under way is queued again with the end. Every
+package is one transaction's work: its rows and its events' places stand together or not at all, so a killed run
 is simply run again. What cannot be believed is told by its name and left out; the mark of the rebuild stays until a run
 ends without any, or the operator accepts the loss.
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.ingest.usecases.rebuild_acts import Pages, Replaying, rebuild_acts
 from services.kernel.identifiers import PackageId
 from services.kernel.sealing.rebuilding import Progress, Records
 from services.kernel.sealing.recovered import Placed, Refused
@@ -33,7 +35,7 @@ class Rebuilt:
     unexplained: int
 
 
-class EmptyBooks(Protocol):
+class EmptyBooks(Replaying, Protocol):
     """The rows of ingest while they are brought back, with the owner's rights."""
 
     async def begin(self, at: datetime) -> None:
@@ -56,12 +58,14 @@ class EmptyBooks(Protocol):
 
     async def unexplained(self) -> int: ...
 
-    async def end(self, at: datetime) -> None: ...
+    async def end(self, at: datetime) -> None:
+        """The rebuild is ended, and what was under way is queued again, in one transaction."""
 
 
 async def rebuild_packages(
     *,
     records: Records,
+    pages: Pages,
     books: EmptyBooks,
     now: Callable[[], datetime],
     told: Callable[[Progress], None],
@@ -84,6 +88,7 @@ async def rebuild_packages(
         present += batch.present
         told(Progress(restored + present + len(refused), total, restored, present, len(refused)))
     refused += await books.dangling()
+    refused += await rebuild_acts(pages, books)
     if not refused or accept_losses:
         await books.end(now())
     return Rebuilt(restored, present, tuple(refused), await books.unexplained())

@@ -50,13 +50,9 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
-from cryptography.exceptions import InvalidTag
-
 from services.kernel.canonical import b64, canonical, parse_rfc3339, rfc3339, unb64
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, EventId, FondsId, KeyId, PackageId
-from services.kernel.sealing.open import SealBroken
-from services.kernel.sealing.seal import KEY_LENGTH
+from services.kernel.sealing.one_message import open_message, pack_key, seal_message, unpack_key
 from services.kernel.secrecy import Level
 from services.kernel.strict_json import StrictJsonError, parse
 
@@ -64,8 +60,8 @@ FORMAT = "nopluu/recovery1"
 MAX_RECORD = 512 * 1024 * 1024  # bytes; a manifest of 64 MiB, and its components once more
 
 _MAGIC = b"NLR1"
-_HEAD = struct.Struct(">4s16sH")
-_LENGTH = struct.Struct(">H")
+_HEAD = struct.Struct(">4s16s")
+_LABEL = FORMAT.encode() + b"\0"
 
 
 class RecordInvalid(ValueError):
@@ -277,40 +273,24 @@ class RecordHeader:
     wrapped: bytes
 
     def pack(self) -> bytes:
-        name = self.kek.encode("ascii")
-        return b"".join(
-            (
-                _HEAD.pack(_MAGIC, self.package.bytes, len(name)),
-                name,
-                _LENGTH.pack(len(self.wrapped)),
-                self.wrapped,
-            )
-        )
+        return _HEAD.pack(_MAGIC, self.package.bytes) + pack_key(self.kek, self.wrapped)
 
     @classmethod
     def unpack(cls, sealed: bytes) -> Self:
         """The header of a sealed record. Raises RecordInvalid."""
         try:
-            magic, package, name_length = _HEAD.unpack_from(sealed)
-            name_end = _HEAD.size + name_length
-            (wrapped_length,) = _LENGTH.unpack_from(sealed, name_end)
-            name = sealed[_HEAD.size : name_end].decode("ascii")
-        except (struct.error, UnicodeDecodeError) as error:
+            magic, package = _HEAD.unpack_from(sealed)
+            kek, wrapped, _ = unpack_key(sealed, _HEAD.size)
+        except (struct.error, ValueError) as error:
             raise RecordInvalid("header") from error
-        start = name_end + _LENGTH.size
-        wrapped = sealed[start : start + wrapped_length]
-        if magic != _MAGIC or len(wrapped) != wrapped_length:
+        if magic != _MAGIC:
             raise RecordInvalid("header")
-        return cls(PackageId(UUID(bytes=package)), name, wrapped)
+        return cls(PackageId(UUID(bytes=package)), kek, wrapped)
 
 
 def seal(record: bytes, key: bytes, header: RecordHeader) -> bytes:
     """The sealed record; `key` is the 32 bytes whose wrapped form stands in the header."""
-    if len(key) != KEY_LENGTH:
-        raise ValueError("a record's key has 32 bytes")
-    head = header.pack()
-    encryptor = Cobblestone256Encryptor(key, _context(head))
-    return b"".join((head, encryptor.update(record), encryptor.finalize()))
+    return seal_message(_LABEL, header.pack(), record, key)
 
 
 def open_sealed(sealed: bytes, key: bytes) -> bytes:
@@ -320,18 +300,7 @@ def open_sealed(sealed: bytes, key: bytes) -> bytes:
         RecordInvalid: no sealed record.
         SealBroken: altered, cut, or another key.
     """
-    head = RecordHeader.unpack(sealed).pack()
-    if len(key) != KEY_LENGTH:
-        raise SealBroken("key length")
-    try:
-        decryptor = Cobblestone256Decryptor(key, _context(head))
-        return b"".join((decryptor.update(sealed[len(head) :]), decryptor.finalize()))
-    except (InvalidTag, ValueError) as error:
-        raise SealBroken("recovery record") from error
-
-
-def _context(head: bytes) -> bytes:
-    return FORMAT.encode() + b"\0" + head
+    return open_message(_LABEL, RecordHeader.unpack(sealed).pack(), sealed, key)
 
 
 def _component_row(component: ComponentFacts) -> list[object]:

@@ -38,6 +38,40 @@ WORDS: Final[Mapping[str, Text]] = MappingProxyType(
             "{name} dùng lại tệp của gói {what}, mà gói đó chưa phục hồi được.",
             "{name} refers to components of package {what}, which is not restored.",
         ),
+        "acts-name": Text("{name} không mang tên một trang của sổ việc.", "{name} is not named as a page of the act book."),
+        "acts-missing": Text(
+            "{name}: nhật ký có trang này nhưng kho không đưa ra. Tìm trong bản sao của kho.",
+            "{name}: the log has this page, but the store does not give it. Look for it in the store's replica.",
+        ),
+        "acts-book-missing": Text(
+            "{name}: nhật ký có một sổ việc nhưng kho không đưa ra trang nào.",
+            "{name}: the log has an act book, but the store gives no page of it.",
+        ),
+        "acts-altered": Text("{name} đã bị sửa hoặc cắt bớt.", "{name} was altered or cut."),
+        "acts-key-refused": Text(
+            "{name}: KMS không mở được khóa của trang; trang bị sửa, hoặc của hệ thống khác.",
+            "{name}: the KMS does not open its key; it was altered, or is another deployment's.",
+        ),
+        "acts-swapped": Text("{name} chứa trang khác (số {what}).", "{name} holds another page (number {what})."),
+        "acts-foreign": Text("{name} là trang của một sổ việc khác.", "{name} is a page of another act book."),
+        "acts-forked": Text(
+            "{name} không phải trang mà trang sau nó nối tiếp.", "{name} is not the page that the one after it follows."
+        ),
+        "acts-unlogged": Text(
+            "{name} không có trong nhật ký này và không nối tiếp trang nào. Trang của hệ thống khác, hoặc sổ vừa mở đúng"
+            " lúc hỏng: kiểm tra rồi chạy lại với --admit-unlogged.",
+            "{name} is not in this log and continues no page. Another deployment's, or a book that was begun in the last"
+            " moment before the loss: look, then run again with --admit-unlogged.",
+        ),
+        "act-table-unknown": Text(
+            "{name}: phần mềm này không biết bảng này; dùng bản mới hơn.",
+            "{name}: this release does not know the table; use a newer one.",
+        ),
+        "act-row-dangling": Text(
+            "{name}: hàng {what} dựa vào một gói nộp hoặc hàng chưa phục hồi được.",
+            "{name}: row {what} refers to a package or a row that is not restored.",
+        ),
+        "act-row-contradicts": Text("{name}: hàng {what} trái với hàng khác.", "{name}: row {what} contradicts another row."),
         "erased-elsewhere": Text(
             "{name} còn khóa của một tệp đã bị hủy theo bản ghi của gói {what}; khóa không được phục hồi.",
             "{name} still has the key of a component that is erased by the record of package {what}; it is not restored.",

@@ -30,6 +30,7 @@ from services.kernel.identifiers import AgencyId, AttemptId, ClientId, Component
 from services.kernel.layout import MIB, Plan, PlannedComponent
 from services.kernel.refusals.identity import RequestReplayed
 from services.kernel.rules import baseline_bundle, compile_bundle, load_bundle
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 from services.kernel.secrecy import DeploymentProfile, Level
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
@@ -137,7 +138,7 @@ def part_of(number: int, attempt: AttemptId | None = None) -> StoredPart:
         sha256=os.urandom(32),
         size=MIB,
         stored_size=MIB + 1000,
-        ciphertext_sha256=os.urandom(32),
+        ciphertext_digest=CiphertextDigest("blake3", os.urandom(32)),
         object_version="v1",
         stored_at=NOW,
     )

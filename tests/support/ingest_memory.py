@@ -508,7 +508,7 @@ class MemoryErasures:
         self._rows.parts[package, number] = replace(
             self._rows.parts[package, number],
             object_version=copy.object_version,
-            ciphertext_sha256=copy.ciphertext_sha256,
+            ciphertext_digest=copy.ciphertext_digest,
         )
         return True
 

@@ -117,7 +117,7 @@ async def stored_part(vault: S3Vault, payload: Payload, number: int) -> StoredPa
         sha256=part.sha256,
         size=part.length,
         stored_size=sealed.stored_size,
-        ciphertext_sha256=sealed.ciphertext_sha256,
+        ciphertext_digest=sealed.ciphertext_digest,
         object_version=sealed.object_version,
         stored_at=datetime(2026, 11, 24, tzinfo=UTC),
     )

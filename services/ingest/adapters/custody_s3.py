@@ -10,6 +10,7 @@ from services.ingest.domain.package import StoredPart
 from services.ingest.usecases.erasure_ports import Copy
 from services.ingest.usecases.ports import StoredPartMissing
 from services.kernel.identifiers import AttemptId
+from services.kernel.sealing.ciphertext_digest import CiphertextHash
 from services.runtime.object_store.port import CustodyStore, ObjectMissing
 
 
@@ -27,7 +28,7 @@ class S3Custody:
 
     async def zero(self, part: StoredPart, spans: Sequence[tuple[int, int]]) -> Copy:
         name = part_key(part.attempt)
-        before, after = hashlib.sha256(), hashlib.sha256()
+        before, after, digest = hashlib.sha256(), hashlib.sha256(), CiphertextHash()
 
         async def zeroed() -> AsyncIterator[bytes | bytearray]:
             at = 0
@@ -35,6 +36,7 @@ class S3Custody:
                 before.update(chunk)
                 data = _with_zeros(chunk, at, spans)
                 after.update(data)
+                digest.update(data)
                 at += len(chunk)
                 yield data
 
@@ -43,7 +45,7 @@ class S3Custody:
             await self._store.hold(name, stored.version_id)
         except ObjectMissing as error:
             raise StoredPartMissing from error
-        return Copy(stored.version_id, before.digest(), after.digest())
+        return Copy(stored.version_id, before.digest(), after.digest(), digest.digest())
 
     async def keep_only(self, attempt: AttemptId, object_version: str) -> None:
         name = part_key(attempt)

@@ -152,7 +152,7 @@ class SqlErasures:
         await self._connection.execute(
             update(t.part)
             .where(t.part.c.package == package, t.part.c.number == number)
-            .values(object_version=copy.object_version, ciphertext_sha256=copy.ciphertext_sha256)
+            .values(object_version=copy.object_version, ciphertext_digest=str(copy.ciphertext_digest))
         )
         return True
 

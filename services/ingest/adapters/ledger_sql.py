@@ -53,6 +53,7 @@ from services.ingest.usecases.ports import (
 )
 from services.ingest.usecases.recovery_records import description_json, verdict_from_json
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
 from services.runtime import journal, nonces
@@ -408,7 +409,7 @@ class SqlBooks:
                 sha256=part.sha256,
                 size=part.size,
                 stored_size=part.stored_size,
-                ciphertext_sha256=part.ciphertext_sha256,
+                ciphertext_digest=str(part.ciphertext_digest),
                 object_version=part.object_version,
                 stored_at=part.stored_at,
             )
@@ -770,7 +771,7 @@ def _part(row: Row[Any]) -> StoredPart:
         sha256=bytes(row.sha256),
         size=row.size,
         stored_size=row.stored_size,
-        ciphertext_sha256=bytes(row.ciphertext_sha256),
+        ciphertext_digest=CiphertextDigest.parse(row.ciphertext_digest),
         object_version=row.object_version,
         stored_at=row.stored_at,
     )

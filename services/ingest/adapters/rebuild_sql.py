@@ -163,7 +163,7 @@ async def _insert(connection: AsyncConnection, placed: Sequence[Placed]) -> None
             "sha256": part.sha256,
             "size": part.size,
             "stored_size": part.stored_size,
-            "ciphertext_sha256": part.ciphertext_sha256,
+            "ciphertext_digest": str(part.ciphertext_digest),
             "object_version": part.object_version,
             "stored_at": part.stored_at,
         }

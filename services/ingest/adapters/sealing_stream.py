@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from services.ingest.usecases.ports import PartToSeal
 from services.kernel.refusals.packages import ComponentMismatch, PartDigestMismatch, PartTruncated
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest, CiphertextHash
 from services.kernel.sealing.header import SealContext, SegmentHeader
 from services.kernel.sealing.seal import SegmentSealer
 
@@ -19,7 +20,7 @@ _TURN = 200
 
 
 class SealingStream:
-    """Iterate once to get the object's bytes; afterwards `ciphertext_sha256` describes what was given out.
+    """Iterate once to get the object's bytes; afterwards `ciphertext_digest` describes what was given out.
 
     The last bytes are held back until every digest has been compared, so that a store which receives less than the
     announced length keeps nothing.
@@ -29,10 +30,10 @@ class SealingStream:
         self._part = part
         self._body = body
         self._context = SealContext(part.package, part.fonds, part.version)
-        self._ciphertext = hashlib.sha256()
+        self._ciphertext = CiphertextHash()
 
     @property
-    def ciphertext_sha256(self) -> bytes:
+    def ciphertext_digest(self) -> CiphertextDigest:
         return self._ciphertext.digest()
 
     async def __aiter__(self) -> AsyncIterator[bytes | bytearray]:

@@ -155,7 +155,7 @@ part = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("size", Integer, nullable=False),
     Column("stored_size", Integer, nullable=False),
-    Column("ciphertext_sha256", LargeBinary, nullable=False),
+    Column("ciphertext_digest", Text, nullable=False),
     Column("object_version", Text, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
 )

@@ -37,7 +37,7 @@ class S3Vault:
         stored_size = sum(segment.stored_length for segment in part.segments)
         stream = SealingStream(part, body)
         stored = await self._store.put_stream(part_key(part.attempt), stored_size, aiter(stream))
-        return SealedPart(stored_size, stream.ciphertext_sha256, stored.version_id)
+        return SealedPart(stored_size, stream.ciphertext_digest, stored.version_id)
 
     async def read(
         self, place: ComponentPlace, plan: Plan, parts: Mapping[int, StoredPart], key: bytes, start: int, end: int

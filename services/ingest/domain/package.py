@@ -9,6 +9,7 @@ from uuid import UUID
 from services.ingest.domain.states import TAKES_PARTS, State
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, FondsId, PackageId
 from services.kernel.refusals.packages import PackageNotReceiving, PartConflict, PartNotPlanned, PartSizeWrong
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 
 UPLOAD_WINDOW = timedelta(days=60)
 """A package expires this long after its last part (DESIGN 5.4)."""
@@ -33,7 +34,7 @@ class StoredPart:
     sha256: bytes
     size: int
     stored_size: int
-    ciphertext_sha256: bytes
+    ciphertext_digest: CiphertextDigest
     object_version: str
     stored_at: datetime
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.ingest.domain.erasure import Erasure, Reference
 from services.ingest.domain.package import Package, StoredPart
 from services.kernel.identifiers import AttemptId, ComponentId, PackageId
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,12 @@ class PartToReplace:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A part's copy as the store acknowledged it; `before` is the digest of what was found there."""
+    """A part's copy as the store acknowledged it; `before` and `after` are SHA-256s: what was found there, the copy."""
 
     object_version: str
     before: bytes
-    ciphertext_sha256: bytes
+    after: bytes
+    ciphertext_digest: CiphertextDigest
 
 
 class Erasures(Protocol):

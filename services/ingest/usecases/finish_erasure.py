@@ -133,7 +133,7 @@ def _replaced_event(erasure_id: UUID, package: PackageId, number: int, copy: Cop
             "package": str(package),
             "part": number,
             "before_sha256": copy.before.hex(),
-            "after_sha256": copy.ciphertext_sha256.hex(),
+            "after_sha256": copy.after.hex(),
             "replaced_at": at,
         }
     )

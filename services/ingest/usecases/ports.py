@@ -21,6 +21,7 @@ from services.kernel.layout import Plan, Segment
 from services.kernel.records import OfficerKey
 from services.kernel.refusals.platform import KmsUnavailable
 from services.kernel.rules import CompiledBundle
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 from services.kernel.sealing.recovery import Writing
 from services.kernel.secrecy import Level
 
@@ -222,7 +223,7 @@ class SealedPart:
     """A part as the store acknowledged it."""
 
     stored_size: int
-    ciphertext_sha256: bytes
+    ciphertext_digest: CiphertextDigest
     object_version: str
 
 

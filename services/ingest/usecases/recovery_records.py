@@ -127,6 +127,6 @@ def _part(part: StoredPart) -> PartFacts:
         sha256=part.sha256,
         size=part.size,
         stored_size=part.stored_size,
-        ciphertext_sha256=part.ciphertext_sha256,
+        ciphertext_digest=part.ciphertext_digest,
         stored_at=part.stored_at,
     )

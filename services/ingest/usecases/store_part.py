@@ -162,7 +162,7 @@ async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, worl
         sha256=offer.sha256,
         size=offer.length,
         stored_size=sealed.stored_size,
-        ciphertext_sha256=sealed.ciphertext_sha256,
+        ciphertext_digest=sealed.ciphertext_digest,
         object_version=sealed.object_version,
         stored_at=now,
     )

@@ -13,7 +13,7 @@ The record, before sealing, is canonical JSON:
      "keys": [[level, kek, wrapped], …],
      "components": [[position, id, key_id, wrapped | null, level, document, name, plan_position | null, origin,
                      checked_at | null, held], …],
-     "parts": [[number, attempt, object_version, sha256, size, stored_size, ciphertext_sha256, stored_at], …],
+     "parts": [[number, attempt, object_version, sha256, size, stored_size, ciphertext_digest, stored_at], …],
      "seal": {"id", "salt", "event"},
      "writing": {"number", "secret"}}
 
@@ -21,7 +21,8 @@ The record, before sealing, is canonical JSON:
 stands in the log as the event that `renewal_event` gives, with the salt that `renewal_salt` derives from the package's
 `secret` (32 random bytes that stay). Whoever has any one writing can thus ask the public log for the next.
 
-`wrapped`, `manifest`, `plan`, `salt`, `event` and `secret` are base64; digests hex; ids UUIDs; times RFC 3339; levels the words on
+`wrapped`, `manifest`, `plan`, `salt`, `event` and `secret` are base64; digests hex, `ciphertext_digest` with its
+function before it (`blake3:`; records of before DECISION-0029 have a bare SHA-256 there); ids UUIDs; times RFC 3339; levels the words on
 the wire. A component's media type, size and digest stand in the manifest under its name. An erased component has null
 for its wrapped key.
 
@@ -52,6 +53,7 @@ from uuid import UUID
 
 from services.kernel.canonical import b64, canonical, parse_rfc3339, rfc3339, unb64
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, EventId, FondsId, KeyId, PackageId
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 from services.kernel.sealing.one_message import open_message, pack_key, seal_message, unpack_key
 from services.kernel.secrecy import Level
 from services.kernel.strict_json import StrictJsonError, parse
@@ -138,7 +140,7 @@ class PartFacts:
     sha256: bytes
     size: int
     stored_size: int
-    ciphertext_sha256: bytes
+    ciphertext_digest: CiphertextDigest
     stored_at: datetime
 
 
@@ -329,7 +331,7 @@ def _part_row(part: PartFacts) -> list[object]:
         part.sha256.hex(),
         part.size,
         part.stored_size,
-        part.ciphertext_sha256.hex(),
+        _written(part.ciphertext_digest),
         rfc3339(part.stored_at),
     ]
 
@@ -387,7 +389,7 @@ def _erasure(row: object) -> ErasureFacts:
 
 
 def _part(row: object) -> PartFacts:
-    number, attempt, version, sha256, size, stored_size, ciphertext_sha256, stored_at = _row(row, 8)
+    number, attempt, version, sha256, size, stored_size, ciphertext, stored_at = _row(row, 8)
     return PartFacts(
         number=_number(number),
         attempt=AttemptId(_id(attempt)),
@@ -395,7 +397,7 @@ def _part(row: object) -> PartFacts:
         sha256=_digest(sha256),
         size=_number(size),
         stored_size=_number(stored_size),
-        ciphertext_sha256=_digest(ciphertext_sha256),
+        ciphertext_digest=_ciphertext_digest(ciphertext),
         stored_at=_time(stored_at),
     )
 
@@ -430,6 +432,15 @@ def _id(value: object) -> UUID:
 
 def _time(value: object) -> datetime:
     return parse_rfc3339(_text(value))
+
+
+def _written(digest: CiphertextDigest) -> str:
+    return digest.value.hex() if digest.algorithm == "sha256" else str(digest)
+
+
+def _ciphertext_digest(value: object) -> CiphertextDigest:
+    text = _text(value)
+    return CiphertextDigest.parse(text) if ":" in text else CiphertextDigest("sha256", _digest(text))
 
 
 def _digest(value: object) -> bytes:

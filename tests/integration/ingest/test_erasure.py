@@ -103,8 +103,8 @@ async def test_an_expelled_component_is_gone_and_its_neighbours_are_not(gateway:
     assert [component.wrapped_key is None for component in record.components] == [False, True, False, False]
     async with gateway.parts.ledger.transaction() as books:
         parts = await books.parts(PackageId(UUID(package)))
-    assert [(part.object_version, part.ciphertext_sha256) for part in parts] == [
-        (part.object_version, part.ciphertext_sha256) for part in record.parts
+    assert [(part.object_version, part.ciphertext_digest) for part in parts] == [
+        (part.object_version, part.ciphertext_digest) for part in record.parts
     ]
 
 

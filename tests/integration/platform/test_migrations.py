@@ -66,6 +66,21 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
         assert connection.execute("SELECT version_num FROM public.migration").fetchall() == [(newest(),)]
 
 
+def test_a_stored_part_keeps_its_digest_and_says_which_it_is(empty_database: Database) -> None:
+    migrate(empty_database.admin_url, "0019")
+    with psycopg.connect(empty_database.admin_url) as connection:
+        connection.execute("ALTER TABLE ingest.part DROP CONSTRAINT part_package_fkey")
+        connection.execute(
+            "INSERT INTO ingest.part (package, number, attempt, sha256, size, stored_size, ciphertext_sha256,"
+            " object_version, stored_at) VALUES (gen_random_uuid(), 0, gen_random_uuid(), '', 1, 1, %s, 'v', now())",
+            (bytes(range(32)),),
+        )
+    migrate(empty_database.admin_url)
+    with psycopg.connect(empty_database.admin_url) as connection:
+        found = connection.execute("SELECT ciphertext_digest FROM ingest.part").fetchall()
+    assert found == [(f"sha256:{bytes(range(32)).hex()}",)]
+
+
 async def test_two_migrations_at_once_both_succeed(empty_database: Database) -> None:
     program = "import sys; from migrations.run import migrate; migrate(sys.argv[1])"
     running = [

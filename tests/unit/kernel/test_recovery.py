@@ -10,6 +10,7 @@ import pytest
 
 from services.kernel.canonical import canonical
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, EventId, FondsId, KeyId, PackageId
+from services.kernel.sealing.ciphertext_digest import CiphertextDigest
 from services.kernel.sealing.open import SealBroken
 from services.kernel.sealing.recovery import (
     ComponentFacts,
@@ -74,7 +75,9 @@ RECORD = RecoveryRecord(
             COMPONENT, position=1, id=ComponentId(UUID(int=8)), wrapped_key=None, plan_position=None, checked_at=None
         ),
     ),
-    parts=(PartFacts(0, AttemptId(UUID(int=9)), "version-1", b"p" * 32, 9, 145, b"c" * 32, AT),),
+    parts=(
+        PartFacts(0, AttemptId(UUID(int=9)), "version-1", b"p" * 32, 9, 145, CiphertextDigest("blake3", b"c" * 32), AT),
+    ),
     seal=SealFacts(EventId(UUID(int=10)), b"s" * 32, b'{"type":"sealed"}'),
     writing=Writing(1, b"q" * 32),
 )
@@ -90,6 +93,14 @@ def test_an_erasure_is_told_and_a_record_without_one_reads_as_ever() -> None:
     erased = tuple(replace(component, erasure=ErasureFacts(AT, expelled=True)) for component in RECORD.components)
     assert RecoveryRecord.parse(replace(RECORD, components=erased).build()).components == erased
     assert [len(row) for row in parse(RECORD.build(), max_bytes=1 << 20)["components"]] == [11, 11]  # type: ignore[index]  # JSON
+
+
+def test_a_record_of_before_blake3_is_read_as_what_it_was() -> None:
+    old = RECORD.build().replace(b"blake3:", b"")
+    assert old != RECORD.build()
+    [part] = RecoveryRecord.parse(old).parts
+    assert part.ciphertext_digest == CiphertextDigest("sha256", b"c" * 32)
+    assert replace(RECORD, parts=(part,)).build() == old
 
 
 def test_store_and_kms_alone_open_it() -> None:
@@ -164,6 +175,9 @@ def _without(name: str) -> bytes:
         RECORD.build().replace(b'"mat"', b'"secret"'),
         RECORD.build().replace(b'"2026-11-24T05:02:03.123456Z"', b'"2026-11-24 05:02:03"'),
         RECORD.build().replace(b"72" * 32, b"72" * 31),
+        RECORD.build().replace(b"blake3:", b"sha512:"),
+        RECORD.build().replace(b"blake3:", b"sha256:"),
+        RECORD.build().replace(b"63" * 32, b"63" * 31),
         RECORD.build()[:-1] + b',"more":1}',
         *(
             _without(name)

@@ -36,9 +36,10 @@ class Fuse:
         self._left = statements
 
     def attach(self, engine: AsyncEngine) -> None:
-        event.listen(engine.sync_engine, "before_cursor_execute", self._burn)
+        event.listen(engine.sync_engine, "before_cursor_execute", self.burn)
 
-    def _burn(self, *_: object) -> None:
+    def burn(self, *_: object) -> None:
+        """A step nearer to the end."""
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -91,7 +91,10 @@ EVENT_RULES: Final = (
             "services.ingest.usecases.report_secrets:secrets_report",
             "services.ingest.usecases.report_secrets:overdue_clocks",
         ),
-        ("tests/integration/ingest/test_inspections_and_report.py::test_the_report_counts_what_the_year_held",),
+        (
+            "tests/integration/ingest/test_inspections_and_report.py::test_the_report_counts_what_the_year_held",
+            "tests/integration/ingest/test_inspections_and_report.py::test_incidents_and_their_clocks_are_in_the_report",
+        ),
     ),
     EventRule(
         "28",

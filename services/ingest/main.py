@@ -37,7 +37,7 @@ from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.public_log import StoredLog
 from services.ingest.adapters.raised_keys_sql import REKEY, SqlRaisedKeyLedger
 from services.ingest.adapters.receipts import LogReceipts
-from services.ingest.adapters.report_sheet import sheet_of
+from services.ingest.adapters.report_sheet import LETTERHEADS, sheet_of
 from services.ingest.adapters.rule_store import LedgerRuleStore
 from services.ingest.adapters.vault_s3 import S3Vault
 from services.ingest.adapters.world import SystemWorld
@@ -195,7 +195,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             inspections=parts.inspections,
             secrets=SqlSecretsCounter(parts.engine),
             names=directory,
-            report_sheet=sheet_of,
+            report_sheet=partial(sheet_of, letterhead=LETTERHEADS[settings.offices]),
             running=running,
             incidents=parts.incidents,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -21,6 +22,9 @@ class IngestSettings(KmsSettings, StoreSettings, ServiceSettings):
 
     grant_key_file: Path
     """Catalog's public key (Ed25519, PEM), which its reading grants are signed with."""
+
+    offices: Literal["state", "party"] = "state"
+    """Whose deployment this is: it decides the letterhead of the reports that are printed."""
 
     agency_bytes_in_flight: int = Field(default=512 * MIB, ge=16 * MIB)
     """Bytes of bodies that one agency may be sending to this instance at once."""

@@ -365,11 +365,24 @@ class SqlIncidentBooks(SqlBooks):
             .where(packages.state == "refused", packages.declared_at >= since, packages.declared_at < until)
             .group_by(packages.agency)
         )
-        counts = [Violation(AgencyId(row.agency), row.kind, row[2]) for row in await self._on.execute(found)]
-        counts += [
-            Violation(AgencyId(row.agency), "refused-by-rules", row[1]) for row in await self._on.execute(refused)
+        steps = t.inspection_step.c
+        inspected = (
+            select(steps.agency, steps.violation, func.count().label("count"))
+            .where(steps.kind == "found", steps.on_day.between(since.date(), until.date()))
+            .group_by(steps.agency, steps.violation)
+        )
+        counts = [
+            Violation(AgencyId(row.agency), "incident", row.kind, row[2]) for row in await self._on.execute(found)
         ]
-        return sorted(counts, key=lambda entry: (entry.agency, entry.kind))
+        counts += [
+            Violation(AgencyId(row.agency), "inspection", row.violation, row[2])
+            for row in await self._on.execute(inspected)
+        ]
+        counts += [
+            Violation(AgencyId(row.agency), "refused", "refused-by-rules", row[1])
+            for row in await self._on.execute(refused)
+        ]
+        return sorted(counts, key=lambda entry: (entry.agency, entry.found, entry.kind))
 
     async def open_counts(self, today: date) -> tuple[int, int]:
         still = select(func.count()).where(t.incident.c.state != State.CLOSED.value)

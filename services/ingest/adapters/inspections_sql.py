@@ -13,8 +13,9 @@ from sqlalchemy import Row, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.domain.incidents import Decision, Kind, Source
 from services.ingest.domain.inspections import InspectionStep, StepKind, Violation
-from services.ingest.domain.secrets_report import Clock, Overdue, Period
+from services.ingest.domain.secrets_report import Clock, IncidentCase, Overdue, Period
 from services.ingest.usecases.inspection_ports import RecordedInspectionStep, SecretsFigures
 from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.secrecy import Level
@@ -43,6 +44,20 @@ _REFUSED_PACKAGES: Final = text(
     "SELECT agency, count(*) AS counted FROM ingest.package"
     " WHERE state = 'refused' AND declared_at >= :since AND declared_at < :until GROUP BY agency"
 )
+_INCIDENTS: Final = text(
+    "SELECT i.agency, i.source, i.kind, CASE WHEN decided THEN i.decision END AS decision,"
+    " coalesce(i.closed_at < :today_ends, false) AS closed, count(*) AS counted"
+    " FROM ingest.incident i CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM ingest.incident_step s"
+    " WHERE s.incident = i.id AND s.kind = 'confirmed' AND s.at < :today_ends)) AS confirmed (decided)"
+    " WHERE i.opened_at >= :since AND i.opened_at < :until"
+    " GROUP BY i.agency, i.source, i.kind, 4, 5"
+)
+_CLOCKS: Final = text(
+    "SELECT i.agency, c.incident, c.kind, c.due_on FROM ingest.incident_clock c JOIN ingest.incident i ON i.id = c.incident"
+    " WHERE c.due_on < :today AND (c.met_at IS NULL OR c.met_at >= :today_ends)"
+    " ORDER BY c.due_on, c.incident, c.kind"
+)
+_LEGAL_CLOCKS: Final = {"report-police": Clock.INCIDENT_REPORT, "act-on-raised-level": Clock.INCIDENT_RAISED}
 _NOTICES: Final = text(
     "SELECT s.id, s.agency, s.number, s.notify_by FROM ingest.classification_step s"
     " WHERE s.notify_by < :today AND NOT EXISTS"
@@ -135,6 +150,7 @@ class SqlSecretsCounter:
             steps = await connection.execute(_STEPS, span)
             refused = await connection.execute(_REFUSED, span)
             packages = await connection.execute(_REFUSED_PACKAGES, span)
+            incidents = await connection.execute(_INCIDENTS, {**span, "today_ends": _end_of(today)})
             return SecretsFigures(
                 held={(AgencyId(row.agency), Level(row.level)): row.counted for row in held},
                 steps={
@@ -143,6 +159,7 @@ class SqlSecretsCounter:
                 },
                 refused={(AgencyId(row.agency), row.rule): row.counted for row in refused},
                 refused_packages={AgencyId(row.agency): row.counted for row in packages},
+                incidents={(AgencyId(row.agency), _case(row)): row.counted for row in incidents},
                 overdue=await _overdue(connection, today),
             )
 
@@ -158,6 +175,17 @@ async def _overdue(connection: AsyncConnection, today: date) -> list[Overdue]:
     found += [
         Overdue(Clock.DECISION, AgencyId(row.agency), str(row.package), row.document, row.ended_on) for row in decisions
     ]
+    clocks = await connection.execute(_CLOCKS, {"today": today, "today_ends": _end_of(today)})
+    found += [
+        Overdue(
+            _LEGAL_CLOCKS.get(row.kind, Clock.INCIDENT_REMEDY),
+            AgencyId(row.agency),
+            str(row.incident),
+            None,
+            row.due_on,
+        )
+        for row in clocks
+    ]
     return found
 
 
@@ -165,8 +193,17 @@ def _span(period: Period) -> Mapping[str, object]:
     """The period's days are those of Vietnam."""
     return {
         "since": datetime.combine(period.first, time(), VIETNAM),
-        "until": datetime.combine(period.last + timedelta(days=1), time(), VIETNAM),
+        "until": _end_of(period.last),
     }
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
+
+
+def _case(row: Row[Any]) -> IncidentCase:
+    decision = None if row.decision is None else Decision(row.decision)
+    return IncidentCase(Source(row.source), Kind(row.kind), decision, row.closed)
 
 
 def _step(row: Row[Any]) -> RecordedInspectionStep:

@@ -6,7 +6,8 @@ Every cell is a number or a text; none is a formula, whatever an agency is calle
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -19,6 +20,7 @@ from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from services.ingest.domain.incident_words import DECISIONS, KINDS, SOURCES
 from services.ingest.domain.inspections import VIOLATIONS, Violation
 from services.ingest.domain.secrets_report import AgencyCounts, Clock, Overdue, SecretsReport
 from services.kernel.classification import Kind
@@ -26,6 +28,37 @@ from services.kernel.identifiers import AgencyId
 from services.kernel.secrecy import Level
 
 Named = Callable[[AgencyId], str]
+
+_DATE: Final = "……………, ngày …… tháng …… năm ………"
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What stands above the title and above the signature; the two systems of offices write it differently.
+
+    Source: NĐ 30/2020/NĐ-CP, appendix I (State); Hướng dẫn 36-HD/VPTW of 2018 (Party).
+    """
+
+    body: tuple[str, str]
+    right: tuple[str, str]
+    underlined: int
+    signer: tuple[str, str]
+
+
+LETTERHEADS: Final[Mapping[str, Letterhead]] = {
+    "state": Letterhead(
+        ("CƠ QUAN BÁO CÁO: ……………………………………", "Số: ………/BC-………"),
+        ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc"),
+        1,
+        ("THỦ TRƯỞNG CƠ QUAN", "(Ký tên, đóng dấu)"),
+    ),
+    "party": Letterhead(
+        ("TỈNH ỦY ……………………… · VĂN PHÒNG", "*     Số ……… -BC/VPTU"),
+        ("ĐẢNG CỘNG SẢN VIỆT NAM", _DATE),
+        0,
+        ("CHÁNH VĂN PHÒNG", "(Ký tên, đóng dấu)"),
+    ),
+}
 
 _FONT: Final = "Times New Roman"
 _LINE: Final = 16.0  # points of a line of text
@@ -39,6 +72,9 @@ _CLOCKS: Final = {
     Clock.NOTICE: "Thông báo thay đổi độ mật",
     Clock.REMEDY: "Khắc phục vi phạm",
     Clock.DECISION: "Quyết định giải mật (hết thời hạn)",
+    Clock.INCIDENT_REPORT: "Báo cáo sự cố cho Công an tỉnh",
+    Clock.INCIDENT_RAISED: "Xử lý bản có độ mật được nâng",
+    Clock.INCIDENT_REMEDY: "Thực hiện kết luận về sự cố",
 }
 _STEPS: Final[tuple[tuple[str, frozenset[Kind]], ...]] = (
     ("Đương nhiên giải mật", frozenset({Kind.EXPIRED})),
@@ -49,22 +85,30 @@ _STEPS: Final[tuple[tuple[str, frozenset[Kind]], ...]] = (
     ("Hủy bước", frozenset({Kind.ANNULLED})),
 )
 # Heading, its columns: in the order of `_row`.
+_OVERDUE: Final = (
+    (Clock.NOTICE,),
+    (Clock.REMEDY,),
+    (Clock.DECISION,),
+    (Clock.INCIDENT_REPORT, Clock.INCIDENT_RAISED, Clock.INCIDENT_REMEDY),
+)
 _COLUMNS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Tài liệu đang mang độ mật", ("Tuyệt mật", "Tối mật", "Mật")),
     ("Thay đổi độ mật trong kỳ", tuple(name for name, _ in _STEPS)),
     ("Gói nộp bị từ chối", ("Số gói",)),
+    ("Sự cố phát sinh trong kỳ", ("Số vụ", "Đã kết luận", "Đã đóng")),
     ("Kiểm tra", ("Số cuộc", "Vi phạm", "Đã khắc phục")),
-    ("Quá hạn", ("Thông báo", "Khắc phục", "Chờ quyết định")),
+    ("Quá hạn", ("Thông báo", "Khắc phục", "Chờ quyết định", "Sự cố")),
 )
 
 
-def sheet_of(report: SecretsReport, overdue: Sequence[Overdue], named: Named) -> bytes:
-    """The workbook: the summary with its signatures, violations, refusals by rule, what is overdue."""
+def sheet_of(report: SecretsReport, overdue: Sequence[Overdue], named: Named, *, letterhead: Letterhead) -> bytes:
+    """The workbook: the summary with its signatures, incidents, violations, refusals by rule, what is overdue."""
     book = openpyxl.Workbook()
     first = book.active
     if not isinstance(first, Worksheet):
         raise TypeError("a new workbook has a sheet")
-    _summary(first, report, named)
+    _summary(first, report, named, letterhead)
+    _incidents(book.create_sheet("Sự cố"), report, named)
     _violations(book.create_sheet("Vi phạm"), report, named)
     _refusals(book.create_sheet("Từ chối"), report, named)
     _overdue(book.create_sheet("Quá hạn"), report, overdue, named)
@@ -73,15 +117,16 @@ def sheet_of(report: SecretsReport, overdue: Sequence[Overdue], named: Named) ->
     return out.getvalue()
 
 
-def _summary(sheet: Worksheet, report: SecretsReport, named: Named) -> None:
+def _summary(sheet: Worksheet, report: SecretsReport, named: Named, letterhead: Letterhead) -> None:
     sheet.title = "Tổng hợp"
     columns = 2 + sum(len(names) for _, names in _COLUMNS)
-    _page(sheet, [5.0, 30.0, *([8.6] * (columns - 2))])
+    _page(sheet, [5.0, 34.0, *([7.6] * (columns - 2))])
     half = columns // 2
-    _merged(sheet, 1, 1, half, "CƠ QUAN BÁO CÁO: ……………………………………", bold=True)
-    _merged(sheet, 1, half + 1, columns, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", bold=True)
-    _merged(sheet, 2, 1, half, "Số: ………/BC-………")
-    _merged(sheet, 2, half + 1, columns, "Độc lập - Tự do - Hạnh phúc", bold=True, underline=True)
+    for at, words in enumerate(letterhead.body):
+        _merged(sheet, 1 + at, 1, half, words, bold=at == 0)
+    for at, words in enumerate(letterhead.right):
+        underline = at == letterhead.underlined
+        _merged(sheet, 1 + at, half + 1, columns, words, bold=at <= letterhead.underlined, underline=underline)
     _merged(sheet, 4, 1, columns, f"BÁO CÁO CÔNG TÁC BẢO VỆ BÍ MẬT NHÀ NƯỚC NĂM {report.year}", bold=True, size=14)
     _merged(sheet, 5, 1, columns, _span(report), italic=True)
     _heads(sheet, 7)
@@ -92,15 +137,21 @@ def _summary(sheet: Worksheet, report: SecretsReport, named: Named) -> None:
     totals = [sum(column) for column in zip(*map(_row, report.agencies), strict=True)] or [0] * (columns - 2)
     _line(sheet, row, ["", "TỔNG CỘNG", *totals], bold=True)
     sheet.print_title_rows = "7:8"
-    _signatures(sheet, row + 2, half, columns)
+    _signatures(sheet, row + 2, half, columns, letterhead)
 
 
 def _row(counts: AgencyCounts) -> list[int]:
     changed = [sum(count for (kind, _, _), count in counts.steps.items() if Kind(kind) in kinds) for _, kinds in _STEPS]
     found = [sum(entry[at] for entry in counts.violations.values()) for at in (0, 1)]
-    overdue = [counts.overdue.get(clock, 0) for clock in (Clock.NOTICE, Clock.REMEDY, Clock.DECISION)]
+    overdue = [sum(counts.overdue.get(clock, 0) for clock in clocks) for clocks in _OVERDUE]
     held = [counts.held.get(level, 0) for level in _LEVELS]
-    return [*held, *changed, counts.refused_packages, counts.inspections, *found, *overdue]
+    cases = counts.incidents.items()
+    incidents = [
+        sum(counts.incidents.values()),
+        sum(count for case, count in cases if case.decision is not None),
+        sum(count for case, count in cases if case.closed),
+    ]
+    return [*held, *changed, counts.refused_packages, *incidents, counts.inspections, *found, *overdue]
 
 
 def _heads(sheet: Worksheet, row: int) -> None:
@@ -120,12 +171,24 @@ def _heads(sheet: Worksheet, row: int) -> None:
     sheet.row_dimensions[row + 1].height = 62
 
 
-def _signatures(sheet: Worksheet, row: int, half: int, columns: int) -> None:
-    _merged(sheet, row, half + 1, columns, "……………, ngày …… tháng …… năm ………", italic=True)
+def _signatures(sheet: Worksheet, row: int, half: int, columns: int, letterhead: Letterhead) -> None:
+    if _DATE not in letterhead.right:
+        _merged(sheet, row, half + 1, columns, _DATE, italic=True)
     _merged(sheet, row + 1, 1, half, "NGƯỜI LẬP BIỂU", bold=True)
-    _merged(sheet, row + 1, half + 1, columns, "THỦ TRƯỞNG CƠ QUAN", bold=True)
+    _merged(sheet, row + 1, half + 1, columns, letterhead.signer[0], bold=True)
     _merged(sheet, row + 2, 1, half, "(Ký, ghi rõ họ tên)", italic=True)
-    _merged(sheet, row + 2, half + 1, columns, "(Ký tên, đóng dấu)", italic=True)
+    _merged(sheet, row + 2, half + 1, columns, letterhead.signer[1], italic=True)
+
+
+def _incidents(sheet: Worksheet, report: SecretsReport, named: Named) -> None:
+    heads = ("STT", "Cơ quan", "Loại sự cố", "Nguồn phát hiện", "Kết luận", "Đã đóng", "Số vụ")
+    _list_page(sheet, report, "SỰ CỐ PHÁT SINH TRONG KỲ", heads, [5.0, 46.0, 42.0, 20.0, 30.0, 10.0, 8.0])
+    row = 5
+    for counts in report.agencies:
+        for case, count in counts.incidents.items():
+            words = [KINDS[case.kind], SOURCES[case.source], DECISIONS[case.decision], "Có" if case.closed else "Chưa"]
+            _line(sheet, row, [row - 4, named(counts.agency), *words, count], texts=(2, 3, 4, 5))
+            row += 1
 
 
 def _violations(sheet: Worksheet, report: SecretsReport, named: Named) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.ingest.api.schemas import Answer, BothLanguages
 from services.ingest.domain.incidents import Decision, Kind, Source, State
-from services.ingest.usecases.incident_ports import Incident, Violation
+from services.ingest.usecases.incident_ports import Found, Incident, Violation
 from services.ingest.usecases.read_incidents import Notice, OpenedIncident
 from services.kernel.refusals.registry import Text
 
@@ -200,17 +200,20 @@ class NoticePage(Answer):
 
 
 class ViolationAnswer(Answer):
+    """`found`: `incident`, `inspection` (a finding) or `refused` (packages that the rules refused)."""
+
     agency: UUID
+    found: Found
     kind: str
     count: int
 
     @classmethod
     def of(cls, violation: Violation) -> ViolationAnswer:
-        return cls(agency=violation.agency, kind=violation.kind, count=violation.count)
+        return cls(agency=violation.agency, found=violation.found, kind=violation.kind, count=violation.count)
 
 
 class ViolationsAnswer(Answer):
-    """Counts of incidents, and of packages that the rules refused (`refused-by-rules`)."""
+    """Counts by agency, by how it was found, and by kind."""
 
     since: date
     until: date

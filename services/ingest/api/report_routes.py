@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.api.wiring import FollowingInspections, Wired
+from services.ingest.domain.incidents import Decision, Kind, Source
 from services.ingest.domain.secrets_report import AgencyCounts, Clock, Overdue, SecretsReport
 from services.ingest.usecases.report_secrets import overdue_clocks, secrets_report
 from services.kernel.refusals.identity import ScopeMissing
@@ -44,6 +45,16 @@ class ViolationCount(_Told):
     overdue: int
 
 
+class IncidentCount(_Told):
+    """Incidents opened in the year, by how they stood on `as_of`."""
+
+    source: Source
+    kind: Kind
+    decision: Decision | None
+    closed: bool
+    count: int
+
+
 class AgencyReport(_Told):
     """What is counted of one agency."""
 
@@ -53,6 +64,7 @@ class AgencyReport(_Told):
     steps: list[StepCount]
     refused_packages: int
     refused: dict[str, int] = Field(description="Refused packages by rule; one package may break several.")
+    incidents: list[IncidentCount]
     inspections: int
     violations: list[ViolationCount]
     overdue: dict[Clock, int]
@@ -69,7 +81,7 @@ class SecretsReportOut(_Told):
 
 
 class OverdueOut(_Told):
-    """A clock that has run out. `number` is a step's, finding's or document's."""
+    """A clock that has run out. `number` is a step's, finding's or document's, none for an incident's."""
 
     clock: Clock
     agency: UUID
@@ -152,6 +164,10 @@ def _agency(counts: AgencyCounts, report: SecretsReport, wired: Wired) -> Agency
         ],
         refused_packages=counts.refused_packages,
         refused=dict(sorted(counts.refused.items())),
+        incidents=[
+            IncidentCount(source=case.source, kind=case.kind, decision=case.decision, closed=case.closed, count=count)
+            for case, count in counts.incidents.items()
+        ],
         inspections=counts.inspections,
         violations=[
             ViolationCount(violation=kind, found=found, remedied=remedied, overdue=overdue)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from services.ingest.domain.incidents import Decision, Kind, Source
 from services.kernel.identifiers import AgencyId
 from services.kernel.secrecy import Level
 
@@ -36,11 +37,14 @@ class Clock(StrEnum):
     NOTICE = "classification-notice"
     REMEDY = "inspection-remedy"
     DECISION = "declassification-decision"
+    INCIDENT_REPORT = "incident-report"
+    INCIDENT_RAISED = "incident-raised-level"
+    INCIDENT_REMEDY = "incident-remedy"
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """One clock that has run out. `subject` is the id of the step, inspection or package."""
+    """One clock that has run out. `subject` is the id of the step, inspection, package or incident."""
 
     clock: Clock
     agency: AgencyId
@@ -49,12 +53,22 @@ class Overdue:
     due_on: date
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class IncidentCase:
+    """What incidents are counted by; as of the last day, on which there may be no decision yet."""
+
+    source: Source
+    kind: Kind
+    decision: Decision | None
+    closed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class AgencyCounts:
     """Everything counted of one agency.
 
     `held` counts records by label on the last day that is known, `steps` by (kind, level before, level after),
-    `refused` by rule, `violations` by kind as (found, remedied, overdue).
+    `refused` by rule, `incidents` those opened in the period, `violations` by kind as (found, remedied, overdue).
     """
 
     agency: AgencyId
@@ -62,6 +76,7 @@ class AgencyCounts:
     steps: Mapping[tuple[str, Level, Level], int]
     refused: Mapping[str, int]
     refused_packages: int
+    incidents: Mapping[IncidentCase, int]
     inspections: int
     violations: Mapping[str, tuple[int, int, int]]
     overdue: Mapping[Clock, int]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from services.ingest.domain.incidents import Decision, Kind, Source, State
@@ -88,11 +88,16 @@ class Covered:
     contents: tuple[bytes, ...]
 
 
+Found = Literal["incident", "inspection", "refused"]
+"""How something came to be counted: an incident, a finding of an inspection, a refused package."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """How many incidents of one kind an agency had."""
+    """How often something of one kind was found at an agency: an incident, a finding of an inspection, a refused package."""
 
     agency: AgencyId
+    found: Found
     kind: str
     count: int
 

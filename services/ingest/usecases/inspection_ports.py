@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.ingest.domain.inspections import InspectionStep
-from services.ingest.domain.secrets_report import Overdue, Period
+from services.ingest.domain.secrets_report import IncidentCase, Overdue, Period
 from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.secrecy import Level
 
@@ -60,6 +60,7 @@ class SecretsFigures:
     steps: Mapping[tuple[AgencyId, str, Level, Level], int]
     refused: Mapping[tuple[AgencyId, str], int]
     refused_packages: Mapping[AgencyId, int]
+    incidents: Mapping[tuple[AgencyId, IncidentCase], int]
     overdue: Sequence[Overdue]
 
 

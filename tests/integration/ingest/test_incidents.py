@@ -176,7 +176,8 @@ async def test_the_agency_is_told_where_and_what_to_do_and_no_title(case: Case) 
     stranger = case.gateway.enrol("submitter", agency=await case.gateway.add_agency("H47.99"))
     assert (await case.gateway.get(stranger, "/v1/notices")).json()["items"] == []
     counted = await case.gateway.get(case.one, "/v1/violations?since=2020-01-01&until=2100-01-01")
-    assert [(entry["kind"], entry["count"]) for entry in counted.json()["items"]] == [("secret-content", 1)]
+    told = [(entry["found"], entry["kind"], entry["count"]) for entry in counted.json()["items"]]
+    assert told == [("incident", "secret-content", 1)]
 
 
 async def test_who_proposed_never_confirms(case: Case) -> None:

@@ -12,8 +12,9 @@ import openpyxl
 import psycopg
 import pytest
 
-from services.ingest.adapters.report_sheet import sheet_of
-from services.ingest.domain.secrets_report import AgencyCounts, Clock, Overdue, Period, SecretsReport
+from services.ingest.adapters.report_sheet import LETTERHEADS, sheet_of
+from services.ingest.domain.incidents import Decision, Kind, Source
+from services.ingest.domain.secrets_report import AgencyCounts, Clock, IncidentCase, Overdue, Period, SecretsReport
 from services.kernel.identifiers import AgencyId
 from services.kernel.secrecy import Level
 from tests.integration.ingest.test_classification import decision, record, run_due, stub, stubs
@@ -148,13 +149,19 @@ async def test_the_report_counts_what_the_year_held(gateway: Ingest) -> None:
         [{"violation": "no-permission", "found": 1, "remedied": 0, "overdue": 0}],
     )
     assert agency["overdue"] == {"declassification-decision": 1}
+    assert agency["incidents"] == []
+    counted = (await gateway.get(officer, f"/v1/violations?since={today}&until={today}")).json()["items"]
+    assert [(entry["found"], entry["kind"], entry["count"]) for entry in counted] == [
+        ("inspection", "no-permission", 1),
+        ("refused", "refused-by-rules", 1),
+    ]
     before = (await gateway.get(officer, f"/v1/reports/secrets/{year - 2}")).json()
     assert [entry["steps"] for entry in before["agencies"]] in ([], [[]])
 
     sheet = await gateway.get(officer, f"/v1/reports/secrets/{year}/sheet")
     assert sheet.status == 200
     book = openpyxl.load_workbook(io.BytesIO(sheet.body))
-    assert book.sheetnames == ["Tổng hợp", "Vi phạm", "Từ chối", "Quá hạn"]
+    assert book.sheetnames == ["Tổng hợp", "Sự cố", "Vi phạm", "Từ chối", "Quá hạn"]
     words = {
         str(cell.value) for name in book.sheetnames for row in book[name].iter_rows() for cell in row if cell.value
     }
@@ -164,14 +171,90 @@ async def test_the_report_counts_what_the_year_held(gateway: Ingest) -> None:
     assert (await gateway.get(submitter, f"/v1/reports/secrets/{year}")).json()["code"] == "scope-missing"
 
 
+async def test_incidents_and_their_clocks_are_in_the_report(gateway: Ingest, database: Database) -> None:
+    """As of the last day of the year: what was decided or met later is not yet, and what runs out later is not late."""
+    today = gateway.parts.world.today()
+    year = today.year + (today.month == 12 and today.day > 14)
+    submitter = gateway.enrol("submitter")
+    one, two = (gateway.enrol("incident-officer", officer=name) for name in ("Lê C", "Trần D"))
+    package = await gateway.deposit(submitter, Dossier([b"a", b"b"]))
+    opened = []
+    for document, kind in ((0, "secret-content"), (1, "leak")):
+        made = await post(gateway, one, "/v1/incidents", {"kind": kind, "package": package, "document": document})
+        assert made.status in (200, 201, 202), made.body
+        opened.append(made.json()["incident"])
+    step = await post(gateway, one, f"/v1/incidents/{opened[1]}/proposals", {"decision": "release"})
+    assert (
+        await post(gateway, two, f"/v1/incidents/{opened[1]}/confirmation", {"step": step.json()["step"]})
+    ).status < 300
+
+    async def counts(of: int = year) -> tuple[list[dict[str, object]], dict[str, int]]:
+        report = (await gateway.get(one, f"/v1/reports/secrets/{of}")).json()
+        found = [(entry["incidents"], entry["overdue"]) for entry in report["agencies"]]
+        return found[0] if found else ([], {})
+
+    incidents, late = await counts()
+    assert [(entry["source"], entry["kind"], entry["decision"], entry["count"]) for entry in incidents] == [
+        ("officer", "leak", "release", 1),
+        ("officer", "secret-content", None, 1),
+    ]
+    assert late == {}
+    with psycopg.connect(database.admin_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("UPDATE ingest.incident_clock SET due_on = %s", (today - timedelta(days=1),))
+    assert (await counts())[1] == {"incident-report": 2}
+    overdue = (await gateway.get(one, "/v1/clocks/overdue")).json()["items"]
+    assert {(entry["clock"], entry["subject"], entry["number"]) for entry in overdue} == {
+        ("incident-report", incident, None) for incident in opened
+    }
+    assert (await post(gateway, one, f"/v1/incidents/{opened[0]}/done", {"what": "report-police"})).status < 300
+    assert (await counts())[1] == {"incident-report": 1}
+    assert await counts(year - 1) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("offices", "words"),
+    [
+        ("state", {"CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc", "THỦ TRƯỞNG CƠ QUAN"}),
+        ("party", {"ĐẢNG CỘNG SẢN VIỆT NAM", "CHÁNH VĂN PHÒNG", "*     Số ……… -BC/VPTU"}),
+    ],
+)
+def test_each_system_of_offices_has_its_letterhead(offices: str, words: set[str]) -> None:
+    case = IncidentCase(Source.OFFICER, Kind.LEAK, Decision.EXPEL, closed=True)
+    agency = AgencyId(uuid4())
+    counts = AgencyCounts(agency, {}, {}, {}, 0, {case: 3}, 0, {}, {Clock.INCIDENT_REPORT: 1, Clock.INCIDENT_REMEDY: 1})
+    period = Period.of_year(2026)
+    overdue = [Overdue(Clock.INCIDENT_REPORT, agency, str(uuid4()), None, period.first)]
+    report = SecretsReport(2026, period, period.last, (counts,))
+    book = openpyxl.load_workbook(
+        io.BytesIO(sheet_of(report, overdue, lambda _: "Sở Xây dựng", letterhead=LETTERHEADS[offices]))
+    )
+    told = [[cell.value for cell in row if cell.value is not None] for row in book["Tổng hợp"].iter_rows()]
+    assert words <= {str(value) for row in told for value in row}
+    assert sum(str(value).startswith("……………, ngày") for row in told for value in row) == 1
+    assert [value for row in told if "Sở Xây dựng" in row for value in row] == [
+        *[1, "Sở Xây dựng", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        *[3, 3, 3],
+        *[0, 0, 0],
+        *[0, 0, 0, 2],
+    ]
+    case_row = [cell.value for cell in book["Sự cố"][5]]
+    assert case_row == [1, "Sở Xây dựng", "Lộ, mất bí mật nhà nước", "Cán bộ Công an", "Đưa ra khỏi kho", "Có", 3]
+    assert book["Quá hạn"]["C5"].value == "Báo cáo sự cố cho Công an tỉnh"
+
+
 def test_no_cell_of_the_sheet_is_a_formula() -> None:
     agency = AgencyId(uuid4())
     counts = AgencyCounts(
-        agency, {Level.MAT: 3}, {("raised", Level.NONE, Level.MAT): 1}, {"=R1": 2}, 2, 1, {"other": (2, 1, 1)}, {}
+        agency, {Level.MAT: 3}, {("raised", Level.NONE, Level.MAT): 1}, {"=R1": 2}, 2, {}, 1, {"other": (2, 1, 1)}, {}
     )
     period = Period.of_year(2026)
     overdue = [Overdue(Clock.REMEDY, agency, "=cmd", 1, period.first)]
-    data = sheet_of(SecretsReport(2026, period, period.last, (counts,)), overdue, lambda _: '=HYPERLINK("http://x")')
+    data = sheet_of(
+        SecretsReport(2026, period, period.last, (counts,)),
+        overdue,
+        lambda _: '=HYPERLINK("http://x")',
+        letterhead=LETTERHEADS["state"],
+    )
     book = openpyxl.load_workbook(io.BytesIO(data))
     kinds = {cell.data_type for name in book.sheetnames for row in book[name].iter_rows() for cell in row}
     assert "f" not in kinds

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from services.catalog.domain.description import document_id, dossier_id
+from services.catalog.domain.labels import Reader
 from services.catalog.usecases.grant_reading import grant_reading
 from services.catalog.usecases.open_record import open_document, open_dossier, open_package
 from services.catalog.usecases.receive_message import receive_message
@@ -22,9 +23,11 @@ from services.kernel.identifiers import ClientId, ComponentId
 from services.kernel.messages import PackageSealed
 from services.kernel.refusals.catalog import DocumentUnknown, DossierUnknown
 from services.kernel.refusals.packages import ComponentUnknown, PackageUnknown
+from services.kernel.secrecy import Level
 from tests.integration.catalog.conftest import OWNER, Catalog
-from tests.support.shelving import document, manifest, sealed
+from tests.support.shelving import FONDS, document, manifest, sealed, stub
 
+CLEARED = Reader(Level.MAT, archive=False, fonds=frozenset({FONDS}))
 DAY = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
 
 
@@ -62,6 +65,8 @@ async def test_a_disposed_component_stays_described_with_its_day_and_is_not_offe
     shown = await open_document(document_id(seal.package, 0), reader=OWNER, ledger=catalog.ledger)
     assert [(entry.name, entry.erased_at) for entry in shown.components] == [("a.pdf", None), ("b.pdf", DAY)]
     assert await catalog.subjects("một") == ["một"]
+    found = await catalog.search("một")
+    assert [hit.document.component_count for hit in found.hits] == [1]
     await grant(catalog, component(seal, 0, 0))
     with pytest.raises(ComponentUnknown):
         await grant(catalog, component(seal, 0, 1))
@@ -92,6 +97,17 @@ async def test_a_package_all_of_which_was_expelled_is_nowhere(catalog: Catalog) 
         await open_package(seal.package, reader=OWNER, ledger=catalog.ledger)
     with pytest.raises(DossierUnknown):
         await open_dossier(dossier_id(seal.chain), reader=OWNER, ledger=catalog.ledger)
+
+
+async def test_a_stub_outlives_the_expulsion_of_everything_beside_it(catalog: Catalog) -> None:
+    """Its original lies on paper, and somebody must be able to find where."""
+    seal = await catalog.shelve(manifest([document(1, "một"), stub(2, "mat")]), levels={1: "mat"})
+    await tell(catalog, erasure(seal, component(seal, 0), expelled=True))
+    opened = await open_package(seal.package, reader=CLEARED, ledger=catalog.ledger)
+    assert [shown.position for shown in opened.documents] == [1]
+    await reindex(catalog, seal)
+    again = await open_package(seal.package, reader=CLEARED, ledger=catalog.ledger)
+    assert [shown.position for shown in again.documents] == [1]
 
 
 async def test_a_lifted_hold_shows_nothing_that_was_expelled(catalog: Catalog) -> None:

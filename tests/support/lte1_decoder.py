@@ -92,8 +92,14 @@ def _segment(data: bytes, place: Place, expected: Expected) -> Iterator[bytes]:
     )
     if data[:64] != header:
         raise Refused("header")
-    context = context_of(header, expected)
-    salt, commitment, body = data[64:88], data[88:120], data[120:]
+    yield from read_message(data[64:], key, context_of(header, expected))
+    if len(data) != place.stored_length:
+        raise Refused("length")
+
+
+def read_message(data: bytes, key: bytes, context: bytes) -> Iterator[bytes]:
+    """One Cobblestone-256 message to its end, chunk by authenticated chunk. Raises Refused."""
+    salt, commitment, body = data[:24], data[24:56], data[56:]
     info = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt + context
     derived = HKDFExpand(SHA512(), 32 + 12 + 32, info).derive(key)
     if not hmac.compare_digest(derived[44:], commitment):
@@ -110,7 +116,7 @@ def _segment(data: bytes, place: Place, expected: Expected) -> Iterator[bytes]:
         at, number = at + len(chunk), number + 1
         if len(chunk) < 16400:  # the last one is shorter than 16 KiB, if need be empty
             break
-    if at != len(body) or len(data) != place.stored_length:
+    if at != len(body):
         raise Refused("length")
 
 

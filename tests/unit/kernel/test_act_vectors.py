@@ -1,0 +1,93 @@
+"""The golden act books: two readers that share no code agree on every one, on its pages, its codes and its rows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from services.kernel.sealing.act_book import ActPage
+from services.kernel.sealing.act_pages import (
+    PageFacts,
+    book_entry,
+    book_of,
+    judge_pages,
+    opened_page,
+    page_entry,
+    page_header_of,
+    page_number_of,
+)
+from services.kernel.sealing.recovered import RecordFault
+from services.kernel.sealing.recovery_words import WORDS
+from tests.support.acts_decoder import read_book, rows_of
+from tests.support.acts_vectors import FOLDER, Vector, told, vectors
+
+Told = dict[str, Any]
+FILES: Final = sorted(FOLDER.glob("*.json"))
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def vector(request: pytest.FixtureRequest) -> Told:
+    path: Path = request.param
+    found: Told = json.loads(path.read_text("utf-8"))
+    found["objects"] = {name: base64.b64decode(data) for name, data in found["objects"].items()}
+    found["keys"] = {name: None if key is None else bytes.fromhex(key) for name, key in found["keys"].items()}
+    return found
+
+
+def compare(vector: Told, counting: set[int], refused: dict[str, str], acts: list[Any]) -> None:
+    assert refused == vector["refused"]
+    assert sorted(counting) == vector["counting"]
+    rows = [[table, row] for (table, _), row in sorted(rows_of(acts, vector["primary_keys"]).items())]
+    assert rows == vector["rows"]
+    assert vector["valid"] is not bool(refused)
+
+
+def test_the_second_decoder_agrees(vector: Told) -> None:
+    compare(vector, *read_book(vector["objects"], vector["keys"], set(vector["log"])))
+
+
+def test_the_gateways_reader_agrees(vector: Told) -> None:
+    log = {bytes.fromhex(entry) for entry in vector["log"]}
+    refused: dict[str, str] = {}
+    pages: dict[int, PageFacts] = {}
+    whole: dict[int, ActPage] = {}
+    for name, data in vector["objects"].items():
+        try:
+            page_number_of(name)
+            header, key = page_header_of(name, data), vector["keys"][name]
+            if key is None:
+                raise RecordFault("acts-key-refused")
+            page, facts = opened_page(header, data, key)
+        except RecordFault as fault:
+            refused[name] = fault.code
+        else:
+            pages[facts.number], whole[facts.number] = facts, page
+    logged = {number for number, facts in pages.items() if page_entry(facts.book, number) in log}
+    book = book_of(pages, logged, admit_unlogged=False)
+    leaves = set() if book is None else {number for number in range(1, 1000) if page_entry(book, number) in log}
+    failed = {page_number_of(name) for name in refused if len(name) == len("acts/") + 12}
+    judged = judge_pages(pages, book, leaves, begun=book_entry() in log, failed=failed)
+    refused |= {found.name: found.code for found in judged.refused}
+    assert set(refused.values()) <= set(WORDS)
+    acts = [[act.id, act.table, act.removed, act.row] for at in judged.believed for act in whole[at].acts]
+    compare(vector, set(judged.believed), refused, sorted(acts, key=lambda act: int(act[0])))
+
+
+@pytest.mark.parametrize("made", list(vectors()), ids=lambda made: made.name)
+def test_the_files_are_what_the_generator_says(made: Vector) -> None:
+    """All but the sealed bytes, whose salts are drawn anew."""
+    kept = json.loads((FOLDER / f"{made.name}.json").read_text("utf-8"))
+    now = json.loads(json.dumps(told(made)))
+    assert {name: kept[name] for name in kept if name != "objects"} == {
+        name: now[name] for name in now if name != "objects"
+    }
+    assert set(kept["objects"]) == set(now["objects"])
+
+
+def test_every_code_of_a_page_has_a_vector() -> None:
+    found = {code for path in FILES for code in json.loads(path.read_text("utf-8"))["refused"].values()}
+    assert found == {code for code in WORDS if code.startswith("acts-")}

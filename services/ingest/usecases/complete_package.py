@@ -12,7 +12,6 @@ Source: DESIGN 5.3, 7 "Recovery record", 8; FORMATS "Event".
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ from uuid import UUID
 
 from services.ingest.domain.package import UPLOAD_WINDOW, Package, StoredPart
 from services.ingest.domain.states import Event, State, transition
+from services.ingest.usecases.digest_beside import sha256_beside
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
     Books,
@@ -136,14 +136,12 @@ async def _proved(
     package_key = next(key for key in snapshot.package_keys if key.level == row.level)
     place = ComponentPlace(row, snapshot.package, package_key, held=False, erased=False)
     parts = {part.number: part for part in snapshot.parts}
-    digest = hashlib.sha256()
     try:
         opened = await keys.open_package_key(package_key)
-        async for chunk in vault.read(place, snapshot.plan, parts, opened, 0, row.size):
-            digest.update(chunk)
+        digest = await sha256_beside(vault.read(place, snapshot.plan, parts, opened, 0, row.size))
     except (SealBroken, StoredPartMissing):
         return False
-    if digest.digest() != row.sha256:
+    if digest != row.sha256:
         return False
     async with ledger.transaction() as books:
         # Only while these very parts stand: another worker may have sent them back meanwhile.

@@ -1,4 +1,5 @@
-"""Write what the code says of itself: `openapi/*.json`, `openapi/errors.md`, the front's own answers, the rules' basis in law.
+"""Write what the code says of itself: `openapi/*.json`, `openapi/errors.md`, the front's own answers, the alerts,
+the rules' basis in law.
 
     python -m deploy.documents           write them
     python -m deploy.documents --check   fail where a committed one differs
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deploy import legal_register
+from deploy import alerts, legal_register
 from deploy.haproxy import problems
 from services.kernel.refusals import Refusal, registered
 
@@ -34,6 +35,7 @@ def written() -> Mapping[Path, str]:
     """Every generated file by its place."""
     described = {FOLDER / name: text for name, text in documents().items()}
     described[legal_register.REGISTER] = legal_register.register()
+    described[alerts.RULES] = alerts.rules()
     return described | {FRONT / name: text for name, text in problems.files().items()}
 
 

@@ -89,6 +89,7 @@ class Worker:
         self._concurrency = concurrency
         self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._tasks: dict[str, _Task] = {}
+        self._measured: set[str] = set()
         self._periodic: dict[str, str] = {}
 
     def register(self, name: str, function: TaskFunction, *, retries: int) -> None:
@@ -196,10 +197,12 @@ class Worker:
 
     async def _measure(self, connector: procrastinate.PsycopgConnector) -> None:
         found = {row["task_name"]: row for row in await connector.execute_query_all_async(_MEASURE)}
-        for name in {*self._tasks, *found}:
+        self._measured |= {*self._tasks, *found}  # others' jobs, too: one day they are done
+        for name in self._measured:
             row = found.get(name, {})
             self._metrics.queue_depth.labels(name).set(row.get("depth", 0))
             self._metrics.queue_oldest_seconds.labels(name).set(row.get("oldest") or 0)
+            self._metrics.queue_unfinished_seconds.labels(name).set(row.get("unfinished") or 0)
             self._metrics.jobs_failed.labels(name).set(row.get("failed", 0))
 
 
@@ -273,10 +276,11 @@ SELECT task_name,
        count(*) FILTER (WHERE status IN ('todo', 'doing')) AS depth,
        count(*) FILTER (WHERE status = 'failed') AS failed,
        extract(epoch FROM max(now() - coalesce(job.scheduled_at, event.at))
-           FILTER (WHERE status = 'todo' AND coalesce(job.scheduled_at, event.at) <= now()))::float8 AS oldest
+           FILTER (WHERE status = 'todo' AND coalesce(job.scheduled_at, event.at) <= now()))::float8 AS oldest,
+       extract(epoch FROM max(now() - event.at) FILTER (WHERE status IN ('todo', 'doing')))::float8 AS unfinished
   FROM procrastinate_jobs job
   LEFT JOIN LATERAL (SELECT at FROM procrastinate_events
-                      WHERE job_id = job.id AND type = 'deferred' AND job.status = 'todo'
+                      WHERE job_id = job.id AND type = 'deferred' AND job.status IN ('todo', 'doing')
                       ORDER BY id LIMIT 1) event ON true
  GROUP BY task_name
 """

@@ -64,6 +64,12 @@ class Metrics:
             ("stage",),
             registry=self.registry,
         )
+        self.queue_unfinished_seconds = Gauge(
+            "nopluu_queue_unfinished_seconds",
+            "Since the oldest job that is not done yet was deferred, its retries included; 0 where there is none.",
+            ("stage",),
+            registry=self.registry,
+        )
         self.jobs_failed = Gauge(
             "nopluu_jobs_failed",
             "Jobs that failed for good and stand in the queue's table until an operator decides.",

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from deploy import alerts
 from deploy.documents import FOLDER, FRONT, SERVICES, documents, written
 from deploy.legal_register import REGISTER, register
 from services.kernel.rules.baseline import baseline_rows
@@ -21,6 +22,10 @@ def test_the_legal_register_names_every_rule_and_its_basis() -> None:
     rows = [line for line in register().splitlines() if line.startswith("| ") and "LEGAL-" not in line]
     named = {row.split("|")[1].strip() for row in rows}
     assert {str(row["id"]) for row in baseline_rows()} <= named
+
+
+def test_the_alerts_have_not_drifted() -> None:
+    assert alerts.RULES.read_text("utf-8") == alerts.rules(), "run: make openapi"
 
 
 def test_the_fronts_answers_have_not_drifted() -> None:

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
-Weather = Literal["fair", "refusing", "mute", "cutting"]
-"""`refusing` closes what is opened, `mute` passes nothing on, `cutting` ends every answer after its first bytes."""
+Weather = Literal["fair", "refusing", "mute", "cutting", "one-way"]
+"""`refusing` closes what is opened, `mute` passes nothing on, `cutting` ends every answer after its first bytes; `one-way`
+passes everything on but HTTP requests that write (PUT): those wait.
+"""
 
 _FIRST_BYTES = 40
 
@@ -22,6 +24,8 @@ class Wire:
         self._weather: Weather = "fair"
         self._fair = asyncio.Event()
         self._fair.set()
+        self._two_way = asyncio.Event()
+        self._two_way.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._relays: set[asyncio.Task[None]] = set()
 
@@ -33,8 +37,9 @@ class Wire:
     def weather(self, weather: Weather) -> None:
         self._weather = weather
         (self._fair.clear if weather == "mute" else self._fair.set)()
+        (self._two_way.clear if weather == "one-way" else self._two_way.set)()
         for writer in list(self._open):  # kept connections too
-            if weather != "mute":
+            if weather not in ("mute", "one-way"):
                 writer.close()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,6 +71,8 @@ class Wire:
         try:
             while data := await reader.read(65536):
                 await self._fair.wait()
+                if not answers and data.startswith(b"PUT "):
+                    await self._two_way.wait()
                 if answers and self._weather == "cutting":
                     data, over = data[:_FIRST_BYTES], True
                 else:

@@ -18,8 +18,9 @@ import pytest
 from services.ingest.usecases import reap_attempts as reaping
 from services.runtime.admin import create_admin
 from services.runtime.metrics import Metrics
-from services.runtime.object_store import s3
+from services.runtime.object_store import guarded, s3
 from services.runtime.object_store.guarded import GuardedStore
+from services.runtime.object_store.port import Stored
 from services.runtime.object_store.s3 import S3Store
 from tests.integration.ingest.test_parts import code, parts_in_store, rows
 from tests.support.asgi import Reply, ask
@@ -68,13 +69,16 @@ class Stalling:
 
     async def recovered(self) -> None:
         until = time.monotonic() + 90
-        while not await self.store_is_ready():
+        while not await self.store_is_ready() or self.open("reads") or self.open("writes"):
             assert time.monotonic() < until
             await asyncio.sleep(0.2)
 
+    def open(self, calls: str) -> bool:
+        return self.metrics.registry.get_sample_value("nopluu_store_circuit_open", {"calls": calls}) == 1
+
     @property
-    def open(self) -> bool:
-        return self.metrics.registry.get_sample_value("nopluu_store_circuit_open") == 1
+    def refused(self) -> float:
+        return self.metrics.registry.get_sample_value("nopluu_store_calls_refused_total", {"reason": "open"}) or 0
 
 
 @asynccontextmanager
@@ -118,19 +122,23 @@ async def test_a_store_that_stalls_holds_up_only_who_needs_it(
         assert {code(answer) for answer in answers} == {AWAY}
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
 
-        assert stall.open
+        assert stall.open("writes")
+        for _ in range(1200):  # asked at once, because writing met silence
+            if stall.open("reads"):
+                break
+            await asyncio.sleep(0.05)
         assert not await stall.store_is_ready()
         for one in waiting * 5:  # at once: not one of these reaches the store, and none keeps anything
             refused = await stall.send(client, *one)
             assert code(refused) == AWAY
             assert int(refused.headers["retry-after"]) >= 1
         assert code(await stall.gateway.read(stall.gateway.enrol("archivist"), component)) == AWAY
-        assert stall.open
+        assert stall.open("reads")
+        assert stall.open("writes")
         assert (await stall.declared(client))[0]
 
         stall.line.weather = "fair"
         await stall.recovered()
-        assert not stall.open
         for one in waiting:
             assert (await stall.send(client, *one)).status == 201
             await stall.gateway.complete(one[0])
@@ -139,6 +147,56 @@ async def test_a_store_that_stalls_holds_up_only_who_needs_it(
         assert (await stall.gateway.get(client, f"/v1/packages/{sealed}")).status == 200
         await reaped(stall.gateway)
         assert len(set(await parts_in_store(stall.gateway)) - kept) == len(waiting)
+
+
+async def test_a_store_that_takes_nothing_still_gives_and_nobody_is_tempted(
+    database: Database, tmp_path: Path, real: RunningStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only PUT stalls: a circuit that was probed by reading would close and open again with every upload that it lets hang."""
+    monkeypatch.setattr(s3, "_ANSWER_SECONDS", 3.0)
+    monkeypatch.setattr(guarded, "WRITE_PROBE_SECONDS", 1.0)
+    async with stalling(database, tmp_path, real) as stall:
+        client, reader = stall.gateway.enrol("submitter"), stall.gateway.enrol("archivist")
+        await stall.gateway.deposit(client, Dossier([b"da nop luu"]))
+        component = str((await rows(stall.gateway, "SELECT id FROM ingest.component"))[0])
+        waiting = [await stall.declared(client) for _ in range(3)]
+        probes = _counted(stall, monkeypatch)
+
+        stall.line.weather = "one-way"
+        assert code(await stall.send(client, *waiting[0])) == AWAY
+        assert stall.open("writes")
+        before = len(probes)
+        while len(probes) < before + 3:  # probed again and again, and found wanting each time
+            refused = stall.refused
+            assert code(await stall.send(client, *waiting[1])) == AWAY
+            assert stall.refused == refused + 1  # at once: it never reached the store
+            read = await stall.gateway.read(reader, component)
+            assert (read.status, read.body) == (200, b"da nop luu")
+            assert await stall.store_is_ready()
+            assert stall.open("writes")
+            assert not stall.open("reads")
+            await asyncio.sleep(0.1)
+
+        stall.line.weather = "fair"
+        await stall.recovered()
+        for one in waiting:
+            assert (await stall.send(client, *one)).status == 201
+        names = [entry.name async for entry in stall.gateway.store.list("probe/")]
+        assert names == []
+
+
+def _counted(stall: Stalling, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The probes of writing from now on."""
+    seen: list[str] = []
+    whole = S3Store.put
+
+    async def put(store: S3Store, name: str, data: bytes) -> Stored:
+        if name == guarded.PROBE:
+            seen.append(name)
+        return await whole(store, name, data)
+
+    monkeypatch.setattr(S3Store, "put", put)
+    return seen
 
 
 async def test_an_upload_whose_acknowledgement_is_lost_has_its_effect_once(

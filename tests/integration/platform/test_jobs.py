@@ -15,8 +15,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from deploy.alerts import CUSTODY_SECONDS
 from deploy.onebox import postgres
 from migrations.run import migrate
+from services.ingest.adapters.erasures_sql import CUSTODY_QUEUE, HOLD_PARTS
+from services.ingest.main import ingest_tasks
 from services.kernel.refusals.platform import DatabaseUnavailable
 from services.runtime import jobs
 from services.runtime.database import create_engine, transaction
@@ -131,6 +134,44 @@ async def test_nothing_of_a_job_starts_before_its_transaction_commits(database: 
     await engine.dispose()
 
 
+def queue_of(database: Database) -> psycopg.Connection:
+    """The owner's connection to ingest's queue, whose triggers look for its tables on the path."""
+    return psycopg.connect(database.admin_url, options="-c search_path=ingest_queue")
+
+
+async def test_the_custodians_queue_ages_for_every_worker_to_see_and_is_young_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`NopluuCustodyLate` (deploy/alerts.py): nobody serves the queue, or its jobs fail again and again."""
+    monkeypatch.setattr(jobs, "SWEEP_SECONDS", 0.1)
+    url = database.url_for("nopluu_ingest")
+    engine, metrics, seen = create_engine(url, application_name="test"), Metrics("test"), Seen()
+
+    def age(stage: str) -> float:
+        labels = {"stage": stage}
+        return metrics.registry.get_sample_value("nopluu_queue_unfinished_seconds", labels) or 0.0
+
+    async with transaction(engine) as connection:
+        await ingest_tasks().defer(connection, HOLD_PARTS, package="p")
+    with queue_of(database) as owner:  # put off by a retry a moment ago, but deferred long before
+        owner.execute("UPDATE procrastinate_events SET at = at - interval '20 minutes'")
+        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour', attempts = 9")
+    ordinary = Worker(url, "ingest_queue", metrics=metrics)
+    ordinary.register("complete_package", seen.task, retries=3)
+    async with working(ordinary):
+        await until(lambda: age(HOLD_PARTS) > CUSTODY_SECONDS)
+        assert age("complete_package") == 0
+        with queue_of(database) as owner:
+            owner.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+        custodian = Worker(url, "ingest_queue", metrics=Metrics("custodian"), queue=CUSTODY_QUEUE)
+        custodian.register(HOLD_PARTS, seen.task, retries=3)
+        async with working(custodian):
+            await until(lambda: count(database) == 0)
+        await until(lambda: age(HOLD_PARTS) == 0)
+    assert [package for package, _ in seen.calls] == ["p"]
+    await engine.dispose()
+
+
 async def test_a_failing_job_is_tried_again_and_then_told_as_failed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,8 +240,11 @@ async def test_a_periodic_function_runs_again_and_again(database: Database) -> N
 
 _KILLED = """
 import asyncio, sys
+from deploy.alerts import CUSTODY_SECONDS
 from deploy.onebox import postgres
 from migrations.run import migrate
+from services.ingest.adapters.erasures_sql import CUSTODY_QUEUE, HOLD_PARTS
+from services.ingest.main import ingest_tasks
 from services.kernel.refusals.platform import DatabaseUnavailable
 from services.runtime import jobs
 from services.runtime.metrics import Metrics

@@ -13,7 +13,7 @@ from services.runtime.object_store import circuit, guarded
 from services.runtime.object_store.circuit import FAILURES
 from services.runtime.object_store.guarded import GuardedStore
 from services.runtime.object_store.memory import MemoryStore
-from services.runtime.object_store.port import ObjectMissing
+from services.runtime.object_store.port import ObjectMissing, Stored
 from services.runtime.object_store.s3_answers import StoreAnswer
 
 
@@ -26,10 +26,20 @@ class Moody(MemoryStore):
         self.answers = asyncio.Event()
         self.answers.set()
         self.asked = 0
+        self.full = False
+        self.written: list[str] = []
 
     async def get(self, name: str, *, version_id: str | None = None) -> bytes:
         await self._mood()
         return await super().get(name, version_id=version_id)
+
+    async def put(self, name: str, data: bytes) -> Stored:
+        self.written.append(name)
+        if self.full:
+            raise StoreUnavailable from TimeoutError()
+        if self.cause is not None:
+            raise StoreUnavailable from self.cause
+        return await super().put(name, data)
 
     async def ready(self) -> None:
         await self._mood()
@@ -62,6 +72,15 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
+async def becomes(metrics: Metrics, calls: str, wanted: float) -> None:
+    """Until the circuit of these calls is so."""
+    for _ in range(6000):
+        if value(metrics, "nopluu_store_circuit_open", calls=calls) == wanted:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(calls)
+
+
 async def answering(store: GuardedStore) -> None:
     """Until the guard lets calls through: it probes in the background."""
     async with asyncio.timeout(60):
@@ -89,12 +108,12 @@ async def test_after_silence_nobody_asks_until_the_store_answers(
     with pytest.raises(StoreUnavailable):
         await store.ready()
     assert moody.asked == asked
-    assert value(metrics, "nopluu_store_circuit_open") == 1
+    assert value(metrics, "nopluu_store_circuit_open", calls="reads") == 1
     assert value(metrics, "nopluu_store_calls_refused_total", reason="open") == 101
     moody.cause = None
     await answering(store)
     await store.ready()
-    assert value(metrics, "nopluu_store_circuit_open") == 0
+    assert value(metrics, "nopluu_store_circuit_open", calls="reads") == 0
 
 
 @pytest.fixture
@@ -130,6 +149,45 @@ async def test_probes_that_fail_go_on(
     moody.cause = None
     moody.answers.set()
     await answering(store)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_store_that_takes_nothing_is_read_and_probed_by_writing(
+    store: GuardedStore, moody: Moody, metrics: Metrics
+) -> None:
+    moody.full = True
+    with pytest.raises(StoreUnavailable):
+        await store.put("y", b"data")
+    moody.written.clear()
+    for _ in range(1200):
+        assert await store.get("x") == b"data"
+        await store.ready()
+        with pytest.raises(StoreUnavailable):
+            await store.put("y", b"data")
+        if len(moody.written) >= 3:
+            break
+        await asyncio.sleep(0.02)
+    assert len(moody.written) >= 3
+    assert set(moody.written) == {guarded.PROBE}
+    assert value(metrics, "nopluu_store_circuit_open", calls="writes") == 1
+    assert value(metrics, "nopluu_store_circuit_open", calls="reads") == 0
+    moody.full = False
+    await becomes(metrics, "writes", 0)
+    await store.put("y", b"data")
+    assert [entry.name async for entry in store.list("")] == ["x", "y"]
+
+
+async def test_who_is_silent_to_writers_is_asked_at_once_for_readers(
+    store: GuardedStore, moody: Moody, metrics: Metrics
+) -> None:
+    moody.cause = TimeoutError()
+    with pytest.raises(StoreUnavailable):
+        await store.put("y", b"data")
+    await becomes(metrics, "reads", 1)
+    asked = moody.asked
+    with pytest.raises(StoreUnavailable):
+        await store.get("x")
+    assert moody.asked == asked
 
 
 def _raising(moody: Moody, error: Exception) -> object:

@@ -70,6 +70,7 @@ AGENCIES: Final = (
         "district",
         fonds=(SampleFonds("P099", "Phông Huyện ủy Khác"),),
     ),
+    SampleAgency("office", "000.00.01.A47", "Văn phòng Tỉnh ủy Mẫu", "party-committee", "province"),
     SampleAgency("police", "000.00.02.A47", "Công an tỉnh Mẫu", "police", "province"),
 )
 
@@ -78,6 +79,8 @@ CLIENTS: Final = (
     SampleClient("stranger", "stranger", "Phần mềm văn thư Huyện ủy Khác", ("submitter",)),
     SampleClient("archivist", "archive", "Trạm của lưu trữ viên", ("archivist",)),
     SampleClient("custodian", "archive", "Máy của người giữ kho", ("custodian",), "Phạm Thị Giữ"),
+    SampleClient("supervisor", "office", "Máy theo dõi của Văn phòng Tỉnh ủy", ("supervisor",)),
+    SampleClient("auditor", "office", "Máy của kiểm toán viên", ("auditor",)),
     SampleClient("author", "police", "Máy của người soạn quy tắc", ("rule-author",), "Trần Văn Soạn"),
     SampleClient("approver", "police", "Máy của người duyệt quy tắc", ("rule-approver",), "Lê Thị Duyệt"),
     SampleClient("inspector", "police", "Máy của cán bộ kiểm tra", ("incident-officer",), "Phạm Văn Kiểm"),

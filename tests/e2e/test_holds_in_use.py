@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,9 @@ from deploy.onebox.clients import Client
 from deploy.onebox.sample import CLIENTS
 from deploy.onebox.stack import OneBox
 from services.agency.answers import Answer
+from services.agency.session import Body
+from services.kernel.canonical import canonical
+from services.kernel.rules.baseline import baseline_bundle
 from services.kernel.tlog.exports import LEAVES, parse_leaf
 from tests.support.stack import Clerk, clerk_of, eventually
 
@@ -36,7 +39,9 @@ _FOLDER: Final = _ROOT / "tests" / "data" / "folder-delivery"
 _DOCUMENTS: Final = 11
 _HELD: Final = 5
 _PAGE: Final = 2
-_POLICE: Final = frozenset({"inspector", "officer", "officer2"})  # sees ids, never words (DECISION-0020)
+# Who sees incidents sees ids, never words (DECISION-0020).
+_FOLLOWING: Final = frozenset({"inspector", "officer", "officer2", "supervisor", "auditor"})
+_EXAMPLES: Final = (("positive", "none"), ("negative", "mat"))
 _PATIENCE: Final = 240.0  # seconds
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -48,7 +53,7 @@ class Shelved:
     word: str
     secret: str
     sha256: str
-    manifest_sha256: str
+    manifest: bytes
     package: str
     dossier: str
     document: str
@@ -62,7 +67,7 @@ class Shelved:
 
     @property
     def ids(self) -> tuple[bytes, ...]:
-        """What nobody but the police may see."""
+        """What only whoever sees incidents may see."""
         return (self.document.encode(), self.component.encode())
 
 
@@ -103,7 +108,7 @@ def shelved(box: OneBox, clerk: Clerk, tmp_path: Path) -> Shelved:
         word=word,
         secret=secret,
         sha256=component["sha256"],
-        manifest_sha256=hashlib.sha256(manifest.body).hexdigest(),
+        manifest=manifest.body,
         package=package,
         dossier=str(documents[held]["dossier"]),
         document=held,
@@ -299,7 +304,7 @@ def addresses(box: OneBox, shelved: Shelved, incident: str) -> Iterator[tuple[st
         "dossier": shelved.dossier,
         "document": shelved.document,
         "component": shelved.component,
-        "sha256": shelved.manifest_sha256,
+        "sha256": hashlib.sha256(shelved.manifest).hexdigest(),
         "incident": incident,
         "year": str(datetime.now(UTC).year),
         "erasure": str(uuid.uuid4()),
@@ -321,9 +326,38 @@ def addresses(box: OneBox, shelved: Shelved, incident: str) -> Iterator[tuple[st
                 yield f"{box.origins.origin(service)}{path.format_map(filled)}{tail}", named
 
 
+def questions_with_a_body(box: OneBox, shelved: Shelved, rules: bytes) -> Iterator[tuple[str, Body]]:
+    """What is asked by POST and changes nothing."""
+    ingest = box.origins.origin("ingest")
+    yield f"{ingest}/v1/packages:check", Body.of(shelved.manifest)
+    yield f"{ingest}/v1/rules:what-if?since=2020-01-01", Body.of(rules)
+
+
+def pages_of_answers(client: Client, url: str, body: Body) -> Iterator[Answer]:
+    """The answer, and where it is one page of several, those that follow."""
+    after = ""
+    while True:
+        answer = client.ask("POST", url + after, body)
+        yield answer
+        following = answer.json().get("after") if answer.status == 200 else None
+        if not following:
+            return
+        after = f"&after={following}"
+
+
+def telling_draft() -> bytes:
+    """Rules by which the verdict on every document without a level would be another."""
+    draft = json.loads(baseline_bundle(2, date(2026, 1, 1)))
+    row = next(row for row in draft["rows"] if row["id"] == "31")
+    examples = {kind: [{"today": "2026-11-24", "secrecy": {"level": level}}] for kind, level in _EXAMPLES}
+    draft["rows"].append(row | {"id": "99", "cel": 'doc.level == "none"', "examples": examples})
+    return canonical(draft)
+
+
 def sweep(box: OneBox, shelved: Shelved, incident: str) -> set[tuple[str, str]]:
     """Who is told of what is held, and at which address."""
     told: set[tuple[str, str]] = set()
+    bodies = list(questions_with_a_body(box, shelved, telling_draft()))
     with ExitStack() as stack:
         for profile in (client.key for client in CLIENTS):
             client = stack.enter_context(Client(box.profile(profile)))
@@ -331,8 +365,12 @@ def sweep(box: OneBox, shelved: Shelved, incident: str) -> set[tuple[str, str]]:
                 answers = [client.ask("GET", url)]
                 while answers[-1].status == 307:
                     answers.append(client.ask("GET", urljoin(url, answers[-1].headers["location"])))
-                needles = shelved.words if named or profile in _POLICE else (*shelved.words, *shelved.ids)
+                needles = shelved.words if named or profile in _FOLLOWING else (*shelved.words, *shelved.ids)
                 if any(needle in raw(answer) for answer in answers for needle in needles):
+                    told.add((profile, url.partition("?")[0]))
+            for url, body in bodies:
+                answers = list(pages_of_answers(client, url, body))
+                if any(needle in raw(answer) for answer in answers for needle in (*shelved.words, *shelved.ids)):
                     told.add((profile, url.partition("?")[0]))
     return told
 
@@ -356,6 +394,9 @@ def test_no_way_out_gives_anything_of_what_is_held(
         incident = hold(box, officer, shelved)
         hidden_at(box, officer, incident)
     assert sweep(box, shelved, incident) == set()
+    with Client(box.profile("author")) as author:  # or the sweep would have asked in vain
+        [_, (url, draft)] = questions_with_a_body(box, shelved, telling_draft())
+        assert any(shelved.package.encode() in answer.body for answer in pages_of_answers(author, url, draft))
 
     written = tmp_path / "written"
     written.mkdir()

@@ -82,7 +82,12 @@ async def get_classification(
 async def post_step(package: UUID, form: StepIn, caller: Classifying, wired: Wired) -> StepOut:
     recorded = await record_step(
         form.decision(package),
-        Recorder(submitter(caller), caller.officer, _ATTESTING in caller.scopes),
+        Recorder(
+            submitter(caller),
+            caller.officer,
+            may_attest=_ATTESTING in caller.scopes,
+            sees_held=not SEEING_INCIDENTS.isdisjoint(caller.scopes),
+        ),
         ledger=wired.classifications,
         bodies=wired.bodies,
         world=wired.world,

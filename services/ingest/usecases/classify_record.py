@@ -72,11 +72,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Who records; `may_attest` an authority that the registry cannot prove."""
+    """Who records; `may_attest` an authority that the registry cannot prove, `sees_held` what an officer holds."""
 
     sender: Submitter
     officer: str | None
     may_attest: bool
+    sees_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ async def record_step(
     Safe to repeat: the same decision by the same instrument answers the step that stands.
 
     Raises:
-        ClassifiedUnknown: no such sealed package, or no such document in it.
+        ClassifiedUnknown: no such sealed package, no such document in it, or an officer holds it and the recorder, who
+            does not see incidents, had no part in what is known of it (DECISION-0020).
         AuthorityIncompetent, AuthorityUnproved: whose decision it is.
         StepAhead, ClassificationUnchanged, ExtensionLate, ExtensionTooLong, TermUnknown, TermTooLong, ListItemMissing,
         AnnulledStepUnfit: what is decided.
@@ -113,10 +115,12 @@ async def record_step(
         package = await _locked(books, decision.package)
         known = await _known(books, package, manifest, world.today())
         recorded = await books.steps(package.id)
-        if earlier := _standing_step(recorded, decision):
+        earlier = _standing_step(recorded, decision)
+        unseen = not recorder.sees_held and await _held(books, package, decision.document)
+        if earlier is not None and not (unseen and earlier.client != recorder.sender.client):
             return earlier
         body = None if package.fonds is None else bodies.body_of(package.fonds)
-        if body is None:
+        if body is None or unseen:
             raise ClassifiedUnknown
         proof = judge_competence(
             decision.proposal.kind,
@@ -244,6 +248,10 @@ async def _sealed(books: ClassificationBooks, package_id: PackageId, *, lock: bo
 
 async def _locked(books: ClassificationBooks, package_id: PackageId) -> Package:
     return await _sealed(books, package_id, lock=True)
+
+
+async def _held(books: ClassificationBooks, package: Package, document: int) -> bool:
+    return package.held or document in await books.held_documents(package.id)
 
 
 async def _known(

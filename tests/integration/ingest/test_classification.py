@@ -270,6 +270,26 @@ async def test_what_was_raised_becomes_one_incident(gateway: Ingest) -> None:
         assert [tuple(row) for row in found] == [("level-raised", "rule", ["21"])]
 
 
+async def test_a_step_tells_of_what_is_held_only_who_sees_incidents(gateway: Ingest) -> None:
+    """To an archivist a held record is like none, except for the very step that the archivist recorded before."""
+    client, archivist, other = gateway.enrol("submitter"), gateway.enrol("archivist"), gateway.enrol("archivist")
+    officer = gateway.enrol("incident-officer", officer="Đại úy Một")
+    package = await gateway.deposit(client, stubs(stub("mat", "2026-01-05"), stub("mat", "2026-01-05")))
+    own = decision(gateway, "extended", document=1, instrument="1/QĐ", until="2040-01-01")
+    made = await record(gateway, archivist, package, own)
+    assert made.status == 201, made.body
+    body = {"package": package, "document": 1, "kind": "leak"}
+    assert (await gateway.post(officer, "/v1/incidents", json.dumps(body).encode())).status == 201
+    assert (await record(gateway, archivist, package, own)).json()["id"] == made.json()["id"]
+    absent = await record(gateway, archivist, package, own | {"document": 77})
+    assert (absent.status, absent.json()["code"]) == (404, "classified-record-unknown")
+    for who, stated in ((other, own), (archivist, own | {"instrument": "2/QĐ"}), (other, own | {"kind": "lowered"})):
+        refused = await record(gateway, who, package, stated)
+        assert {**refused.json(), "request_id": None} == {**absent.json(), "request_id": None}
+    assert (await record(gateway, officer, package, own)).json()["id"] == made.json()["id"]
+    assert (await record(gateway, other, package, own | {"document": 2})).status == 201
+
+
 async def test_the_history_of_labels_tells_of_what_is_held_only_who_sees_incidents(gateway: Ingest) -> None:
     client, archivist = gateway.enrol("submitter"), gateway.enrol("archivist")
     officer, auditor = gateway.enrol("incident-officer", officer="Đại úy Một"), gateway.enrol("auditor")

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.ingest.usecases.erasure_ports import Custody
 from services.ingest.usecases.rejudge_holdings import rejudge_holdings
 from services.ingest.usecases.renew_record import renew_changed_record
 from services.ingest.usecases.rotate_kek import rewrap_keys, rotate_kek
@@ -48,7 +49,7 @@ async def post(gateway: Ingest, client: Enrolled, target: str, body: Mapping[str
     return reply.json()
 
 
-async def officers_at_work(gateway: Ingest, database: Database) -> Day:
+async def officers_at_work(gateway: Ingest, database: Database, custody: Custody) -> Day:
     """Everything once; of most things the half that is not finished yet."""
     client = gateway.enrol("submitter")
     one, other = (gateway.enrol("incident-officer", officer=name) for name in ("Đại úy Một", "Thiếu tá Hai"))
@@ -97,7 +98,7 @@ async def officers_at_work(gateway: Ingest, database: Database) -> Day:
     assert ordered.status == 202, ordered.body
     finished = await gateway.deposit(client, Dossier([b"xong", b"con"], code="P012.01.007"))
     done = (await gateway.get(client, f"/v1/packages/{finished}/plan")).json()["components"][0][0]
-    assert await gateway.finish(str((await gateway.erase(custodian, finished, done)).json()["erasure"]))
+    assert await gateway.finish(str((await gateway.erase(custodian, finished, done)).json()["erasure"]), custody)
 
     await _rotate(gateway)
     await _rejudge(gateway)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.unfinished import settle_holds
 from services.ingest.usecases.rebuild_acts import ReadPages
 from services.kernel.sealing.act_book import BOOK_SALT, PREFIX, ActPage, book_event, page_event, page_salt
 from services.kernel.sealing.recovered import Refused
@@ -53,14 +54,6 @@ SELECT c.relname AS name, a.attname AS column, pg_get_serial_sequence('ingest.' 
 # What was never sealed cannot be gone on with: its parts and keys are lost, and the agency declares again.
 _ENDED: Final = ("refused", "abandoned", "expired")
 _ATTACH: Final = text("SELECT journal.attach(:id, :salt, :event, :author, :index)")
-_HELD: Final = (
-    "UPDATE ingest.component c SET held = true FROM ingest.hold_item i JOIN ingest.hold h ON h.id = i.hold"
-    " WHERE h.lifted_at IS NULL AND i.package = c.package AND i.document IN (c.document, -1) AND NOT c.held",
-    "UPDATE ingest.package p SET held = true FROM ingest.hold_item i JOIN ingest.hold h ON h.id = i.hold"
-    " WHERE h.lifted_at IS NULL AND i.package = p.id AND i.document = -1 AND NOT p.held",
-    "UPDATE ingest.package p SET state = 'quarantined' FROM ingest.incident n JOIN ingest.hold h ON h.incident = n.id"
-    " WHERE h.lifted_at IS NULL AND n.package = p.id AND n.document IS NULL AND p.state = 'sealed'",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +104,7 @@ class SqlReplay:
         refused = await self._unknown(tables)
         for table in tables:
             refused += await self._restore(table)
-        for statement in _HELD:
-            await self._connection.execute(text(statement))
+        await settle_holds(self._connection, complete=not (refused or read.refused))
         for table in tables:
             await self._run(SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(_name(table.name)))
         await self._go_on(read)

@@ -20,7 +20,7 @@ from tests.support.postgres import Database
 from tests.support.rebuilding import kept_rows, register_all, restore_log, rows_of, seal_all_acts, sequence
 
 __all__ = ["lost_and_found"]
-KILLED_AT = (1, 2, 4, 6, 8, 10, 12, 14, 17, 20, 24, 30)
+KILLED_AT = (1, 2, 4, 6, 8, 10, 12, 14, 17, 20, 24, 30, 36, 45, 60, 80, 110)
 HALF = """
     SELECT package.id FROM ingest.package
      WHERE (SELECT count(*) FROM ingest.component WHERE component.package = package.id) <> package.component_count

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.ingest.adapters.acts_sql import SqlActLedger
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
@@ -26,8 +27,10 @@ from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.rebuild_packages import LogNotRestored, Rebuilt, rebuild_packages
 from services.ingest.usecases.retire_kek import KekNeeded, Retiring, retire_kek
 from services.ingest.usecases.rotate_kek import rotate_kek
+from services.ingest.usecases.seal_acts import FixedPage
 from services.kernel.canonical import rfc3339
 from services.kernel.refusals import Refusal
+from services.kernel.sealing.act_book import ActPage, page_name
 from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime import database
 from services.runtime.jobs import Tasks
@@ -45,7 +48,7 @@ from services.runtime.rebuild_report import (
     stop,
     url_of,
 )
-from services.runtime.recovered_acts import RecoveredActs
+from services.runtime.recovered_acts import PagesRead, RecoveredActs
 from services.runtime.recovered_records import RecoveredRecords
 
 app = typer.Typer(help="Gói nộp / packages", no_args_is_help=True)
@@ -82,6 +85,34 @@ def reap_command(
         return reaped
 
     typer.echo(json.dumps({"reaped": _run(reap), "dry_run": dry_run}))
+
+
+@app.command("acts")
+def acts_command() -> None:
+    """Đọc lại toàn bộ sổ việc trong kho như khi phục hồi, không thay đổi gì / read the store's act book as a rebuild would. JSON.
+
+    Exit code 1 where a page is missing or not taken: each is named. What waits in the database is counted beside.
+    """
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+
+    async def look() -> tuple[PagesRead, int, FixedPage | None]:
+        engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest-admin", pool_size=2)
+
+        async def only_read(_: ActPage) -> None:
+            return
+
+        try:
+            async with S3Store(settings.s3()) as store, opened_kms(settings, environment=settings.environment) as kms:
+                async with SqlActLedger(engine).transaction() as books:
+                    waiting, fixed = await books.waiting(), await books.unstored()
+                return await RecoveredActs(store, kms, engine).read(only_read), waiting.count, fixed
+        finally:
+            await engine.dispose()
+
+    read, waiting, fixed = asyncio.run(look())
+    on_its_way = None if fixed is None else page_name(fixed.number)
+    refused = [entry for entry in read.refused if (entry.name, entry.code) != (on_its_way, "acts-missing")]
+    finish({"pages": read.listed, "believed": len(read.judged.believed), "acts_waiting": waiting}, refused)
 
 
 keys_app = typer.Typer(help="Khóa bọc khóa (KEK) / key-encryption keys", no_args_is_help=True)
@@ -223,7 +254,7 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
         ):
             return await rebuild_packages(
                 records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
-                pages=RecoveredActs(store, kms, owner, admit_unlogged),
+                pages=RecoveredActs(store, kms, owner, owner, admit_unlogged),
                 books=OwnersBooks(owner, Tasks(_QUEUE, queues=CUSTODY_JOBS)),
                 now=SystemWorld().now,
                 told=show_progress,

@@ -56,11 +56,16 @@ class PagesRead:
 
 @dataclass(frozen=True, slots=True)
 class RecoveredActs:
-    """All pages of a store; `owner` is the database's owner's engine."""
+    """All pages of a store; `engine` has a role that may execute `journal.leaf_of`.
+
+    An `owner` makes an index on the log's entries meanwhile, for nothing else ever asks by entry; after a failure it stays,
+    for the next run. Without one each window of pages costs a look at all leaves.
+    """
 
     store: ObjectStore
     kms: KeyAccess
-    owner: AsyncEngine
+    engine: AsyncEngine
+    owner: AsyncEngine | None = None
     admit_unlogged: bool = False
 
     async def read(self, take: Callable[[ActPage], Awaitable[None]]) -> PagesRead:
@@ -69,8 +74,16 @@ class RecoveredActs:
         Raises:
             StoreUnavailable, KmsUnavailable, DatabaseUnavailable
         """
+        if self.owner is None:
+            return await self._read(take)
         async with transaction(self.owner) as connection:
             await connection.execute(_INDEX)
+        read = await self._read(take)
+        async with transaction(self.owner) as connection:
+            await connection.execute(_NO_INDEX)
+        return read
+
+    async def _read(self, take: Callable[[ActPage], Awaitable[None]]) -> PagesRead:
         refused: list[Refused] = []
         numbered: dict[int, str] = {}
         listed = 0
@@ -98,8 +111,6 @@ class RecoveredActs:
         judged = judge_pages(
             pages, book, leaves, begun=begun is not None, failed=failed, admit_unlogged=self.admit_unlogged
         )
-        async with transaction(self.owner) as connection:
-            await connection.execute(_NO_INDEX)
         return PagesRead(listed, judged, (*refused, *judged.refused), leaves, begun)
 
     async def _window(self, names: Sequence[str], refused: list[Refused]) -> list[tuple[ActPage, PageFacts]]:
@@ -165,6 +176,6 @@ class RecoveredActs:
                 return leaves
 
     async def _leaves(self, entries: Sequence[bytes]) -> dict[bytes, int]:
-        async with transaction(self.owner) as connection:
+        async with transaction(self.engine) as connection:
             rows = (await connection.execute(_LEAF_OF, {"entries": list(entries)})).all()
         return {bytes(entry): int(index) for entry, index in rows}

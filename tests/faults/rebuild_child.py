@@ -57,7 +57,7 @@ async def main(what: str, owner_url: str, catalog_url: str, folder: str, keyring
     kms = FileKeyring(Path(keyring), environment="development")
     records = RecoveredRecords(FolderStore(Path(folder)), kms, owner, owner, batch_records=2)
     if what == "ingest":
-        pages = RecoveredActs(FolderStore(Path(folder)), kms, owner)
+        pages = RecoveredActs(FolderStore(Path(folder)), kms, owner, owner)
         books = OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS))
         done = await rebuild_packages(records=records, pages=pages, books=books, now=now, told=lambda _: None)
         refused = len(done.refused)

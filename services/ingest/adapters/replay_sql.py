@@ -14,7 +14,7 @@ from typing import Any, Final
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingest.adapters import tables as t
@@ -171,7 +171,7 @@ class SqlReplay:
         try:
             async with self._connection.begin_nested():
                 await self._run(statement)
-        except IntegrityError:
+        except (DataError, IntegrityError):
             return await self._insert_each(table, shape, statement)
         return []
 
@@ -185,7 +185,7 @@ class SqlReplay:
             try:
                 async with self._connection.begin_nested():
                     await self._run(statement + SQL(" AND last_act.key = {}::jsonb").format(Literal(json.dumps(key))))
-            except IntegrityError:
+            except (DataError, IntegrityError):
                 refused.append(_refused(table, "act-row-contradicts", key))
         return refused
 

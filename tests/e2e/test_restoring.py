@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from deploy.onebox.clients import Client
 from deploy.onebox.console import Console
 from deploy.onebox.signals import Signals
 from deploy.onebox.stack import OneBox
@@ -78,6 +80,17 @@ def test_the_operators_page_brings_a_province_back(own_box: OneBox, tmp_path: Pa
         "REST": str(tmp_path / "rest.dump"),
     }
     run(block("pg_dump"), environment)
+    # What an officer does after the nightly file was written is in the store a moment later.
+    with Client(box.profile("archivist")) as reading, Client(box.profile("officer")) as officer:
+        listed = reading.get(f"{box.origins.origin('catalog')}/v1/packages/{packages[0]}")
+        held = next(entry for entry in _documents(listed) if entry["components"])
+        target = {"package": packages[0], "component": held["components"][0]["id"], "kind": "secret-content"}
+        incidents = f"{box.origins.origin('ingest')}/v1/incidents"
+        incident = f"{incidents}/{officer.post(incidents, target)['incident']}"
+        assert eventually(lambda: officer.get(incident)["hidden_at"], seconds=120)
+    eventually(lambda: _sealed(box), seconds=120)
+    without = _found(archivist)
+    assert (str(held["id"]) in dict(found), str(held["id"]) in dict(without)) == (True, False)
     for name in reversed(SERVICES):
         child = box.child(name)
         os.kill(child.pid, signal.SIGTERM)
@@ -88,16 +101,33 @@ def test_the_operators_page_brings_a_province_back(own_box: OneBox, tmp_path: Pa
     run(block("journal restore"), environment)
     box.restart(*SERVICES)
 
-    assert eventually(lambda: _found(archivist), seconds=120) == found
+    assert archivist("get", str(held["id"]), "-o", tmp_path / "read").code != 0
+    assert eventually(lambda: _found(archivist) == without, seconds=120)
+    with Client(box.profile("officer")) as officer:
+        assert officer.get(incident)["state"] == "open"
     again = clerk("push", SHEET, "--files", SCANS, "--json", seconds=240)
-    assert again.code == 0, again.err
-    assert texts(again.lines("dossier"), "package") == packages
+    repeated = again.lines("dossier")
+    assert [dossier["state"] for dossier in repeated].count("failed") == 1, again.err  # its content is under the hold
+    assert [dossier["package"] for dossier in repeated] == [None, *packages[1:]]
     assert again.uploaded() == 0
     for dossier in first.lines("dossier"):
         verified = clerk(
             "verify", dossier["receipt"], "--manifest", dossier["manifest"], "--files", SCANS, "--keys", clerk.keys
         )
         assert verified.code == 0, verified.err
+
+
+def _documents(package: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = package["documents"]
+    return found
+
+
+def _sealed(box: OneBox) -> bool:
+    """Whether the store has every act."""
+    with psycopg.connect(box.postgres.admin_url) as connection:
+        waiting = connection.execute("SELECT count(*) FROM ingest.act").fetchone()
+        unstored = connection.execute("SELECT count(*) FROM ingest.act_book WHERE sealed IS NOT NULL").fetchone()
+    return (waiting, unstored) == ((0,), (0,))
 
 
 def _found(archivist: Clerk) -> list[tuple[str, str]]:

@@ -68,9 +68,9 @@ _RAISED: Final = text("SELECT package, document, id FROM raised_lately ORDER BY 
 _SEALED_LATELY: Final = text(
     "SELECT id FROM ingest.package WHERE sealed_at > (SELECT max(sealed_at) FROM ingest.package) - interval '1 day'"
 )
-_UNCONFIRMED: Final = text(
+_STANDING: Final = text(
     "SELECT h.id, h.placed_at, i.chain, i.package, i.document FROM ingest.hold h JOIN ingest.hold_item i ON i.hold = h.id"
-    " WHERE h.hidden_at IS NULL AND h.lifted_at IS NULL ORDER BY h.id, i.package, i.document"
+    " WHERE h.lifted_at IS NULL ORDER BY h.id, i.package, i.document"
 )
 
 
@@ -112,8 +112,8 @@ async def wake_unfinished(connection: AsyncConnection, tasks: Tasks) -> None:
 
 
 async def _tell_holds(connection: AsyncConnection) -> list[str]:
-    """Messages of the holds that catalog never confirmed, each under its hold's id, as when it was placed."""
-    rows = (await connection.execute(_UNCONFIRMED)).all()
+    """Messages of all holds that stand, each under its hold's id as when it was placed: catalog may not know of the last."""
+    rows = (await connection.execute(_STANDING)).all()
     for hold, placed_at in {row.id: row.placed_at for row in rows}.items():
         items = tuple(
             HeldItem(

@@ -56,7 +56,8 @@ class PageFacts:
 class Judged:
     """The pages that count, the others with their reasons, and where the book goes on.
 
-    `newest` is the page that the next one follows, and `highest` the last number that was ever used.
+    `newest` is the page that the next one follows, and `highest` the last number that is known to have been used, also by
+    pages that do not count: none is used twice.
     """
 
     book: Book | None
@@ -160,7 +161,7 @@ def judge_pages(
     for number in set(leaves) - believed - void - told.keys() - set(failed):
         told[number] = "acts-missing"
     refused = [Refused(page_name(number), code) for number, code in sorted(told.items())]
-    highest = max([*believed, *leaves], default=0)
+    highest = max([*own, *leaves], default=0)
     return Judged(book, frozenset(believed), tuple(refused), newest, highest)
 
 

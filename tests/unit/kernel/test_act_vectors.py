@@ -131,3 +131,14 @@ def test_the_files_are_what_the_generator_says(made: Vector) -> None:
 def test_every_code_of_a_page_has_a_vector() -> None:
     found = {code for path in FILES for code in json.loads(path.read_text("utf-8"))["refused"].values()}
     assert found == {code for code in WORDS if code.startswith("acts-")}
+
+
+def test_no_number_is_used_twice_although_its_page_does_not_count() -> None:
+    made = chain(last=8)
+    pages = {page.number: PageFacts(BOOK, ref(page), page.before, 0) for page in made if page.number != 7}
+    judged = judge_pages(pages, BOOK, set(range(1, 8)), begun=True)
+    assert [(found.name, found.code) for found in judged.refused] == [
+        (page_name(7), "acts-missing"),
+        (page_name(8), "acts-unlogged"),
+    ]
+    assert (judged.newest, judged.highest) == (pages[6], 8)

@@ -30,7 +30,7 @@ from services.ingest.usecases.rotate_kek import rotate_kek
 from services.ingest.usecases.seal_acts import FixedPage
 from services.kernel.canonical import rfc3339
 from services.kernel.refusals import Refusal
-from services.kernel.sealing.act_book import ActPage, page_name
+from services.kernel.sealing.act_book import ActPage, is_acts_kek, page_name
 from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime import database
 from services.runtime.jobs import Tasks
@@ -153,8 +153,9 @@ def keys_rotate_command(kek: _Kek) -> None:
 
     async def rotate(ports: Retiring) -> int:
         async with ports.key_ledger.transaction() as books:
-            if kek not in {found.kek for found in await books.standings()}:
-                raise KekNeeded("unknown")
+            known = {found.kek for found in await books.standings()}
+        if kek not in known and not (is_acts_kek(kek) and await ports.kms.newest(kek)):
+            raise KekNeeded("unknown")
         return await rotate_kek(kek, ledger=ports.key_ledger, kms=ports.kms, world=ports.world)
 
     typer.echo(json.dumps({"kek": kek, "version": _run_with_kms(rotate)}))

@@ -20,6 +20,7 @@ from services.ingest.usecases.ports import Keys, Ledger, Vault, World
 from services.ingest.usecases.renew_record import RecordKeyStale, draw_record_key, renew_record
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import PackageId
+from services.kernel.sealing.act_book import is_acts_kek
 from services.kernel.sealing.keys import KeyBroken, KeyManagement, kek_version
 from services.kernel.sealing.open import SealBroken
 from services.kernel.sealing.recovery import RecordHeader, RecordInvalid, RecoveryRecord, open_sealed
@@ -65,11 +66,13 @@ async def retire_kek(kek: str, ports: Retiring, *, tell: Callable[[int, int], No
     """Renew the records that need an older version, then destroy all but the newest. `tell` hears (read, renewed).
 
     Raises:
-        KekNeeded: `not-rotated`; `version-differs`: the KMS wraps with another version than the last rotation made;
+        KekNeeded: `act-book`: its pages need every version for ever; `not-rotated`; `version-differs`: the KMS wraps with another version than the last rotation made;
             `too-early`; `rows`: package keys are behind; `records-missing`, `records-broken`: the store's records do not
             all open; `records`: they were written anew again and again meanwhile.
         KmsUnavailable, StoreUnavailable: nothing was destroyed.
     """
+    if is_acts_kek(kek):
+        raise KekNeeded("act-book")
     rotation = await _settled(kek, ports)
     renewed = 0
     for _ in range(_MOST_PASSES):

@@ -57,6 +57,7 @@ _MAGIC: Final = b"NLA1"
 _HEAD: Final = struct.Struct(">4s16sQ")
 _LABEL: Final = FORMAT.encode() + b"\0"
 _TABLE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_KEK: Final = re.compile(r"acts/[0-9]{4}")
 _NAME: Final = re.compile(r"acts/([0-9]{12})")
 
 
@@ -177,6 +178,11 @@ class PageHeader:
 def acts_kek(year: int) -> str:
     """The KEK of the pages of a year."""
     return f"acts/{year}"
+
+
+def is_acts_kek(kek: str) -> bool:
+    """Whether it is a KEK of pages: its versions are needed as long as there are pages, which is for ever."""
+    return _KEK.fullmatch(kek) is not None
 
 
 def page_name(number: int) -> str:

@@ -11,10 +11,8 @@ Source: DESIGN 3 ("Every store is hostile"); DECISION-0022.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from services.kernel.sealing.act_book import (
     BOOK_SALT,
@@ -25,6 +23,7 @@ from services.kernel.sealing.act_book import (
     PageInvalid,
     PageRef,
     book_event,
+    is_acts_kek,
     number_of,
     open_page,
     page_event,
@@ -34,8 +33,6 @@ from services.kernel.sealing.act_book import (
 from services.kernel.sealing.open import SealBroken
 from services.kernel.sealing.recovered import RecordFault, Refused
 from services.kernel.tlog.tree import entry_hash
-
-_KEK: Final = re.compile(r"acts/[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def page_header_of(name: str, sealed: bytes) -> PageHeader:
         header = PageHeader.unpack(sealed)
     except PageInvalid as error:
         raise RecordFault("acts-altered") from error
-    if not _KEK.fullmatch(header.kek):
+    if not is_acts_kek(header.kek):
         raise RecordFault("acts-altered")
     if header.number != page_number_of(name):
         raise RecordFault("acts-swapped", str(header.number))

@@ -16,9 +16,12 @@ import pytest
 from services.ingest.adapters.act_relay import ActRelay
 from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.usecases import seal_acts as sealing
+from services.ingest.usecases.retire_kek import KekNeeded, retire_kek
+from services.ingest.usecases.rotate_kek import rewrap_keys, rotate_kek
 from services.ingest.usecases.seal_acts import BookForked, seal_acts
 from services.kernel.refusals.platform import KmsUnavailable, StoreUnavailable
 from services.kernel.sealing.act_book import Act, ActPage, PageHeader, open_page, page_name
+from services.kernel.sealing.keys import kek_version
 from services.runtime.kms.keyring import FileKeyring
 from services.runtime.metrics import Metrics
 from services.runtime.object_store.memory import MemoryStore
@@ -281,6 +284,23 @@ async def _until(said: Callable[[], bool]) -> None:
 
 def _value(metrics: Metrics, name: str) -> float:
     return metrics.registry.get_sample_value(name) or 0.0
+
+
+async def test_the_books_kek_is_rotated_like_any_other_and_never_retired(
+    desk: Desk, gateway: Ingest, database: Database
+) -> None:
+    kek, parts = f"acts/{desk.world.now().year}", gateway.parts
+    assert await rotate_kek(kek, ledger=parts.key_ledger, kms=parts.management, world=parts.world) == 2
+    await rewrap_keys(kek, ledger=parts.key_ledger, kms=parts.management, world=parts.world)
+    assert query(database, "SELECT version, ended_at IS NOT NULL FROM ingest.kek_rotation") == [(2, True)]
+    assert await desk.seal()
+    headers = [PageHeader.unpack(await desk.store.get(page_name(number))) for number in (1, 2)]
+    assert [kek_version(header.wrapped) for header in headers] == [1, 2]
+    assert {act.table for act in await desk.acts(1)} == {"rule_bundle"}
+    assert {act.table for act in await desk.acts(2)} == {"kek_rotation"}
+    with pytest.raises(KekNeeded) as needed:
+        await retire_kek(kek, parts.retiring)
+    assert needed.value.reason == "act-book"
 
 
 async def test_a_key_of_its_own_for_every_page(desk: Desk, database: Database, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import typer
 
 from services.catalog.adapters.ledger_sql import SqlLedger
 from services.catalog.adapters.manifests_http import HttpManifests
-from services.catalog.adapters.rebuild_sql import SqlMark
+from services.catalog.adapters.rebuild_sql import OwnersFacts, SqlEmptyShelves
 from services.catalog.adapters.world import RealWorld
 from services.catalog.settings import CatalogSettings, RebuildSettings
 from services.catalog.usecases.ports import ManifestAway
-from services.catalog.usecases.rebuild_catalog import Rebuilt, rebuild_catalog
+from services.catalog.usecases.rebuild_catalog import IngestFirst, Rebuilt, rebuild_catalog
 from services.catalog.usecases.reindex_packages import reindex_packages
 from services.kernel.sealing.rebuilding import NotEmpty
 from services.runtime.database import create_engine
@@ -21,6 +21,7 @@ from services.runtime.jobs import Tasks
 from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
 from services.runtime.rebuild_report import (
+    INGEST_FIRST,
     NOT_EMPTY,
     AcceptLosses,
     AdmitUnlogged,
@@ -63,15 +64,17 @@ def rebuild_command(
     admit_unlogged: AdmitUnlogged = False,
     accept_losses: AcceptLosses = False,
 ) -> None:
-    """Lập lại mục lục trống, chỉ từ kho và KMS; dừng giữa chừng thì chạy lại.
+    """Lập lại mục lục trống, từ kho, KMS và các dòng mà ingest rebuild đã phục hồi; dừng giữa chừng thì chạy lại.
 
-    Describe every package anew in an empty catalog, from store and KMS alone; run it again if it was stopped. Exit code
-    1 where a record was not taken: each is named.
+    Describe every package anew in an empty catalog, from store, KMS and what ingest rebuild brought back; run it again
+    if it was stopped. Exit code 1 where a record was not taken: each is named.
     """
     try:
         rebuilt = asyncio.run(_rebuild(url_of(url_file), admit_unlogged=admit_unlogged, accept_losses=accept_losses))
     except NotEmpty as error:
         raise stop(NOT_EMPTY) from error
+    except IngestFirst as error:
+        raise stop(INGEST_FIRST) from error
     finish({"restored": rebuilt.restored, "present": rebuilt.present}, rebuilt.refused)
 
 
@@ -80,7 +83,6 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
     sources = RebuildSettings()  # type: ignore[call-arg]  # as above
     owner = create_engine(owner_url, application_name="nopluu-rebuild")
     engine = create_engine(settings.database_url(), application_name="nopluu-rebuild", pool_size=4)
-    ledger = SqlLedger(engine, Tasks(QUEUE))
     try:
         async with (
             S3Store(sources.s3()) as store,
@@ -88,8 +90,8 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
         ):
             return await rebuild_catalog(
                 records=RecoveredRecords(store, kms, engine, owner, admit_unlogged),
-                mark=SqlMark(engine, ledger),
-                ledger=ledger,
+                facts=OwnersFacts(owner),
+                shelves=SqlEmptyShelves(engine, SqlLedger(engine, Tasks(QUEUE))),
                 now=RealWorld().now,
                 told=show_progress,
                 accept_losses=accept_losses,

@@ -22,6 +22,10 @@ LOG_FIRST: Final = Text(
     "Nhật ký chưa được phục hồi: chạy nopluu-admin journal restore trước.",
     "The log is not restored yet: run nopluu-admin journal restore first.",
 )
+INGEST_FIRST: Final = Text(
+    "Dữ liệu của ingest chưa phục hồi xong: chạy nopluu-admin ingest rebuild đến hết trước.",
+    "Ingest's rows are not all back yet: run nopluu-admin ingest rebuild to its end first.",
+)
 OwnerUrl = Annotated[
     Path,
     typer.Option(

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.catalog.adapters.ledger_sql import SqlLedger
-from services.catalog.adapters.rebuild_sql import SqlMark
+from services.catalog.adapters.rebuild_sql import OwnersFacts, SqlEmptyShelves
 from services.catalog.usecases.rebuild_catalog import rebuild_catalog
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.rebuild_sql import OwnersBooks
@@ -64,7 +64,11 @@ async def main(what: str, owner_url: str, catalog_url: str, folder: str, keyring
     else:
         ledger = SqlLedger(catalog, Tasks("catalog_queue"))
         shelved = await rebuild_catalog(
-            records=records, mark=SqlMark(catalog, ledger), ledger=ledger, now=now, told=lambda _: None
+            records=records,
+            facts=OwnersFacts(owner),
+            shelves=SqlEmptyShelves(catalog, ledger),
+            now=now,
+            told=lambda _: None,
         )
         refused = len(shelved.refused)
     await owner.dispose()

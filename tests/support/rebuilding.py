@@ -16,18 +16,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.catalog.adapters.ledger_sql import SqlLedger as CatalogLedger
-from services.catalog.adapters.rebuild_sql import SqlMark
+from services.catalog.adapters.rebuild_sql import OwnersFacts, SqlEmptyShelves
 from services.catalog.adapters.world import RealWorld
 from services.catalog.usecases import rebuild_catalog as catalogs
 from services.catalog.usecases.receive_message import receive_message
-from services.catalog.usecases.register_package import register_package
 from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
+from services.catalog.usecases.register_package import register_package, relabel_package
+from services.ingest.adapters.incidents_sql import SqlIncidentLedger
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.adapters.world import SystemWorld
 from services.ingest.usecases import rebuild_packages as packages
 from services.ingest.usecases.seal_acts import seal_acts
+from services.ingest.usecases.decide_incident import confirm_hidden
 from services.journal.log_rows import LogRows
 from services.journal.publication import Publication
 from services.journal.restoring import Restored, restore
@@ -51,6 +53,9 @@ COMPARED: Final = {
         "dossier",
         "document",
         "component",
+        "classification",
+        "hold",
+        "hold_item",
         "erased_component",
         "document_words",
         "held_words",
@@ -60,6 +65,7 @@ COMPARED: Final = {
 NOT_RESTORED: Final[Mapping[str, tuple[str, ...]]] = {
     # When the catalog wrote the row: now.
     "catalog.package": ("registered_at",),
+    "catalog.classification": ("received_at",),
 }
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -148,13 +154,16 @@ async def register_all(database: Database, *, reverse: bool = False) -> None:
             query = text("SELECT kind, body FROM ingest.outbox ORDER BY created_at")
             messages = [(kind, bytes(body)) for kind, body in await connection.execute(query)]
         ledger, world = CatalogLedger(catalog, Tasks("catalog_queue")), RealWorld()
-        for kind, body in reversed(messages) if reverse else messages:
+        # Ingest gives no manifest of what is held before catalog has confirmed it.
+        told = sorted(reversed(messages) if reverse else messages, key=lambda each: each[0] != "hold_placed")
+        for kind, body in told:
             message = await receive_message(body, ledger=ledger, world=world)
-            if kind != "package_sealed":
-                continue
-            await register_package(
-                message, ledger=ledger, manifests=_Manifests(SqlLedger(ingest, Tasks("ingest_queue"))), world=world
-            )
+            if kind.startswith("hold_"):
+                await confirm_hidden(message, world.now(), ledger=SqlIncidentLedger(ingest, Tasks("ingest_queue")))
+            work = {"package_sealed": register_package, "classification_changed": relabel_package}.get(kind)
+            if work is not None:
+                manifests = _Manifests(SqlLedger(ingest, Tasks("ingest_queue")))
+                await work(message, ledger=ledger, manifests=manifests, world=world)
 
 
 async def restore_log(database: Database, store: ObjectStore, keys: Sequence[VerifierKey] = KEYS) -> Restored:
@@ -184,8 +193,8 @@ async def rebuild_catalog(database: Database, store: ObjectStore, kms: KeyAccess
         ledger = CatalogLedger(engine, Tasks("catalog_queue"))
         return await catalogs.rebuild_catalog(
             records=RecoveredRecords(store, kms, engine, owner),
-            mark=SqlMark(engine, ledger),
-            ledger=ledger,
+            facts=OwnersFacts(owner),
+            shelves=SqlEmptyShelves(engine, ledger),
             now=lambda: datetime.now(UTC),
             told=lambda _: None,
         )

@@ -25,6 +25,7 @@ from services.catalog.adapters.shelves_sql import SqlShelves
 from services.catalog.adapters.tsearch import tsvector
 from services.catalog.domain.description import Deposit, Description, DocumentEntry
 from services.catalog.domain.labels import Reader
+from services.catalog.usecases.ports import KeptLabels
 from services.kernel.classification import message as classification_message
 from services.kernel.classification.message import DOSSIER, ClassificationChanged
 from services.kernel.erasure_message import ErasedComponent
@@ -215,6 +216,10 @@ class SqlDesk:
         query = select(t.package.c.id).where(t.package.c.id == package)
         return (await self._connection.execute(query)).one_or_none() is not None
 
+    async def registered(self, packages: Sequence[PackageId]) -> frozenset[PackageId]:
+        query = select(t.package.c.id).where(t.package.c.id.in_(packages))
+        return frozenset(PackageId(found) for found in (await self._connection.execute(query)).scalars())
+
     async def shelve(self, description: Description, at: datetime) -> None:
         deposit = description.deposit
         await self._connection.execute(
@@ -356,6 +361,20 @@ class SqlDesk:
         found = (await self._connection.execute(query)).scalar_one_or_none()
         return {} if found is None else classification_message.labels_from_json(found)
 
+    async def keep_labels(self, kept: Sequence[KeptLabels], at: datetime) -> None:
+        rows = [
+            {
+                "package": entry.package,
+                "chain": entry.chain,
+                "revision": entry.revision,
+                "labels": classification_message.labels_json(entry.labels),
+                "received_at": at,
+            }
+            for entry in kept
+        ]
+        if rows:
+            await self._connection.execute(upsert(t.classification).on_conflict_do_nothing(), rows)
+
     async def relabel(self, description: Description, documents: Sequence[int]) -> None:
         deposit, dossier = description.deposit, description.dossier
         await self._connection.execute(
@@ -398,15 +417,15 @@ class SqlDesk:
             words = await asyncio.to_thread(_word_columns, batch)
             await self._connection.execute(_WORDS, words | {"package": package, "fonds": description.deposit.fonds})
 
-    async def take_hold(self, message: HoldChanged, at: datetime) -> None:
+    async def take_hold(self, message: HoldChanged) -> None:
+        at, own = message.at, t.hold.c
         kept = upsert(t.hold).values(id=message.hold, taken_at=at, lifted_at=at if message.lifted else None)
-        if message.lifted:
-            kept = kept.on_conflict_do_update(
-                index_elements=[t.hold.c.id], set_={"lifted_at": func.coalesce(t.hold.c.lifted_at, at)}
-            )
-        else:
-            kept = kept.on_conflict_do_nothing()
-        await self._connection.execute(kept)
+        # Ingest's own hours, whichever message comes first: a rebuilt row is then the same one.
+        hours = {
+            "taken_at": func.least(own.taken_at, at),
+            "lifted_at": func.coalesce(own.lifted_at, at) if message.lifted else own.lifted_at,
+        }
+        await self._connection.execute(kept.on_conflict_do_update(index_elements=[own.id], set_=hours))
         rows = [
             {"hold": message.hold, "package": item.package, "position": -1 if item.document is None else item.document}
             for item in message.items

@@ -136,6 +136,16 @@ class ReadableComponent:
     document: DocumentId
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLabels:
+    """What the newest message about a package's classifications said; `labels` as in `ClassificationChanged`."""
+
+    package: PackageId
+    chain: PackageId
+    revision: int
+    labels: Mapping[int, Level]
+
+
 class Shelves(Protocol):
     """What one reader sees, within one read-only transaction: rows that are hidden from it do not exist here."""
 
@@ -185,6 +195,9 @@ class Desk(Protocol):
 
     async def has_package(self, package: PackageId) -> bool: ...
 
+    async def registered(self, packages: Sequence[PackageId]) -> frozenset[PackageId]:
+        """Those of the packages that are registered."""
+
     async def shelve(self, description: Description, at: datetime) -> None:
         """Insert a package's rows. The newest version of its chain becomes the current one, and the one that is found."""
 
@@ -203,7 +216,10 @@ class Desk(Protocol):
     async def clear(self, package: PackageId) -> None:
         """Remove a package's rows, to be shelved again."""
 
-    async def take_hold(self, message: HoldChanged, at: datetime) -> None:
+    async def keep_labels(self, kept: Sequence[KeptLabels], at: datetime) -> None:
+        """Keep labels of packages that have none and are not registered."""
+
+    async def take_hold(self, message: HoldChanged) -> None:
         """Keep a hold and what it covers, or that it is lifted; the latter for ever."""
 
     async def take_erased(self, components: Sequence[ErasedComponent]) -> None:

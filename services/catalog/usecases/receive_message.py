@@ -28,7 +28,7 @@ async def receive_message(body: bytes, *, ledger: Ledger, world: World) -> UUID:
     """
     with suppress(MessageInvalid):  # then it is of another kind
         hold = HoldChanged.parse(body)
-        await take_hold(hold, ledger=ledger, world=world)
+        await take_hold(hold, ledger=ledger)
         return hold.id
     with suppress(MessageInvalid):
         erasure = ComponentsErased.parse(body)

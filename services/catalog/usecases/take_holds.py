@@ -8,11 +8,11 @@ Source: DESIGN 10 ("reported as hidden once catalog has confirmed"), DECISION-00
 
 from __future__ import annotations
 
-from services.catalog.usecases.ports import Ledger, World
+from services.catalog.usecases.ports import Ledger
 from services.kernel.hold_messages import HoldChanged
 
 
-async def take_hold(message: HoldChanged, *, ledger: Ledger, world: World) -> None:
+async def take_hold(message: HoldChanged, *, ledger: Ledger) -> None:
     """Make the rows agree with the hold. Safe to repeat; a hold that was lifted stays lifted, whatever comes later.
 
     Raises:
@@ -21,7 +21,7 @@ async def take_hold(message: HoldChanged, *, ledger: Ledger, world: World) -> No
     async with ledger.keeping() as desk:
         for chain in sorted({item.chain for item in message.items}):
             await desk.alone_with(chain)
-        await desk.take_hold(message, world.now())
+        await desk.take_hold(message)
         for package in sorted({item.package for item in message.items}):
             await desk.settle_holds(package)
     if not message.lifted:

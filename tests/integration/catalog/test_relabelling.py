@@ -100,7 +100,7 @@ async def test_a_hold_outlives_a_new_label(catalog: Catalog) -> None:
     )
     async with catalog.ledger.keeping() as desk:
         held = HeldItem(package.chain, package.package, 0)
-        await desk.take_hold(HoldChanged(uuid4(), SEALED_AT, uuid4(), False, (held,)), SEALED_AT)
+        await desk.take_hold(HoldChanged(uuid4(), SEALED_AT, uuid4(), False, (held,)))
         await desk.settle_holds(package.package)
     await relabel(catalog, await receive(catalog, changed(package, 1, {0: Level.NONE})))
     assert await catalog.subjects("báo cáo", OWNER) == []

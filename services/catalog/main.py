@@ -39,13 +39,19 @@ from services.runtime.service_client import ServiceClient
 from services.runtime.signature_help import offer_help
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens, PublishedKeys, TokenKeys
+from services.runtime.unfinished import OnlyWhole, Wholeness
 
 QUEUE: Final = "catalog_queue"
 REGISTER_RETRIES: Final = 150  # at most ten minutes apart: about a day for ingest to come back
 
 
 def build(
-    settings: CatalogSettings, engine: AsyncEngine, registry: Registry, keys: TokenKeys, metrics: Metrics
+    settings: CatalogSettings,
+    engine: AsyncEngine,
+    registry: Registry,
+    keys: TokenKeys,
+    metrics: Metrics,
+    whole: Wholeness,
 ) -> ASGIApp:
     """The public application with everything around it; `keys` are those that sign tokens.
 
@@ -71,7 +77,7 @@ def build(
         kind=route_kind,
         bases=offer_help(api, settings),
     )
-    return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
+    return Observed(Guard(OnlyWhole(signed, whole), [settings.origin.removeprefix("https://")]), metrics)
 
 
 def grant_key(settings: CatalogSettings) -> Ed25519PrivateKey:
@@ -90,8 +96,14 @@ async def serve_api(settings: CatalogSettings, engine: AsyncEngine, calls: Servi
     """Answer requests until `stop`."""
     metrics = Metrics("catalog")
     registry = Registry(calls, settings.auth_origin)
-    public = build(settings, engine, registry, PublishedKeys(calls.token_keys), metrics)
-    admin = create_admin({"database": lambda: database.ready(engine), "registry": registry.ready}, metrics=metrics)
+    whole = Wholeness(engine)
+    public = build(settings, engine, registry, PublishedKeys(calls.token_keys), metrics, whole)
+    checks = {
+        "database": lambda: database.ready(engine),
+        "rebuild": whole.check,
+        "registry": registry.ready,
+    }
+    admin = create_admin(checks, metrics=metrics)
     await _first(registry.run(stop), serve(public, admin, settings, stop), stop)
 
 
@@ -118,8 +130,9 @@ async def work(settings: CatalogSettings, engine: AsyncEngine, calls: ServiceCli
     worker.register(REGISTER, register, retries=REGISTER_RETRIES)
     worker.register(RELABEL, relabel, retries=REGISTER_RETRIES)
     worker.periodic("keep_nonces", "17 * * * *", keep_nonces)
-    admin = create_admin({"database": lambda: database.ready(engine)}, metrics=metrics)
-    await _first(worker.run(stop), serve_admin(admin, settings.admin_listen, stop), stop)
+    whole = Wholeness(engine)
+    admin = create_admin({"database": lambda: database.ready(engine), "rebuild": whole.check}, metrics=metrics)
+    await _first(whole.then(worker.run, stop), serve_admin(admin, settings.admin_listen, stop), stop)
 
 
 async def _first(one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:

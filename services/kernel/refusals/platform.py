@@ -41,6 +41,21 @@ class DatabaseUnavailable(Refusal):
     retryable = True
 
 
+class RebuildUnfinished(Refusal):
+    code = "rebuild-unfinished"
+    status = 503
+    title = Text("Cơ sở dữ liệu chưa phục hồi xong", "The database is not rebuilt to the end")
+    detail = Text(
+        "Một lần phục hồi cơ sở dữ liệu từ kho lưu trữ chưa kết thúc; dịch vụ không trả lời và không nhận gì khi dữ liệu mới có một phần.",
+        "A rebuild of the database from the object store is not ended; nothing is answered or taken from half an archive.",
+    )
+    fix = Text(
+        "Đơn vị vận hành chạy lại nopluu-admin ingest rebuild và catalog rebuild đến hết (services/RESTORING.md); dịch vụ tự tiếp tục.",
+        "The operator runs nopluu-admin ingest rebuild and catalog rebuild to their end (services/RESTORING.md); the service then goes on by itself.",
+    )
+    retryable = True
+
+
 class RegistryStale(Refusal):
     code = "registry-stale"
     status = 503

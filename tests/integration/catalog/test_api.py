@@ -28,6 +28,7 @@ from services.kernel.signing.keys import PrivateKey
 from services.runtime.metrics import Metrics
 from services.runtime.registry_feed import Registry
 from services.runtime.service_client import Answer
+from services.runtime.unfinished import Wholeness
 from tests.integration.auth.conftest import HOST as AUTH_HOST
 from tests.integration.auth.conftest import ISSUER, Auth, auth, auth_settings
 from tests.integration.catalog.conftest import Catalog
@@ -153,7 +154,7 @@ async def door(auth: Auth, catalog: Catalog, tmp_path: Path) -> Door:
     )
     registry = Registry(InProcess(auth.app, auth.service), ISSUER)
     keys = SigningKeyFolder(auth.settings.signing_keys_dir, issuer=ISSUER, audience="nopluu-test")
-    app = build(settings, catalog.engine, registry, keys, Metrics("catalog"))
+    app = build(settings, catalog.engine, registry, keys, Metrics("catalog"), Wholeness(catalog.engine))
     agency, fonds = await agency_with_fonds(auth, "000.00.47.A47", "P012")
     other, _ = await agency_with_fonds(auth, "000.00.48.A47", "P099")
     await registry.poll()

@@ -30,6 +30,7 @@ from tests.support.rebuilding import (
     rows_of,
     seal_all_acts,
     sequence,
+    unfinished,
 )
 
 
@@ -67,7 +68,7 @@ async def test_holds_labels_and_erasures_row_for_row_as_before(
         for number in range(7):
             files = [b"%d mot" % number, b"%d hai" % number, b"%d ba" % number]
             packages.append(await gateway.deposit(client, Dossier(files, code=f"P012.01.{number:03}")))
-        plain, in_part, whole, released, twice, raised, expelled = packages
+        _plain, in_part, whole, released, twice, raised, expelled = packages
         newer = Dossier([b"1 mot", b"1 hai"], code="P012.01.001", supersedes=UUID(in_part))
         packages.append(await deposit_of(gateway, client, newer, []))
         packages.append(await gateway.deposit(client, stubs(stub("mat", None), stub("toi_mat", None))))
@@ -116,8 +117,11 @@ async def test_holds_labels_and_erasures_row_for_row_as_before(
     assert {row["label"] for row in before["catalog.document"]} == {0, 1, 2}
 
     await restore_log(lost_and_found, store)
-    assert (await rebuild_ingest(lost_and_found, store, kms)).refused == ()
+    assert unfinished(lost_and_found) == []
+    assert (await rebuild_ingest(lost_and_found, store, kms, alone=False)).refused == ()
+    assert unfinished(lost_and_found) == ["catalog"]
     assert (await rebuild_catalog(lost_and_found, store, kms)).refused == ()
+    assert unfinished(lost_and_found) == []
     assert rows_of(lost_and_found) == before
 
 

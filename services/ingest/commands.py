@@ -14,6 +14,7 @@ from services.ingest.adapters.acts_sql import SqlActLedger
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.lost_parts import ListedParts
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.adapters.reconciliation import Reconciliation, reconcile
@@ -256,6 +257,7 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
             return await rebuild_packages(
                 records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
                 pages=RecoveredActs(store, kms, owner, owner, admit_unlogged),
+                parts=ListedParts(owner, store),
                 books=OwnersBooks(owner, Tasks(_QUEUE, queues=CUSTODY_JOBS)),
                 now=SystemWorld().now,
                 told=show_progress,

@@ -21,12 +21,20 @@ from services.catalog.usecases.rebuild_catalog import rebuild_catalog
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.usecases.rebuild_packages import rebuild_packages
+from services.kernel.sealing.recovered import Refused
 from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
 from services.runtime.kms.keyring import FileKeyring
 from services.runtime.recovered_acts import RecoveredActs
 from services.runtime.recovered_records import RecoveredRecords
 from tests.support.folder_store import FolderStore
+
+
+class CopiedParts:
+    """The folder is a copy, so its versions are others than the rows name: parts are no matter here."""
+
+    async def lost(self) -> list[Refused]:
+        return []
 
 
 class Fuse:
@@ -59,7 +67,9 @@ async def main(what: str, owner_url: str, catalog_url: str, folder: str, keyring
     if what == "ingest":
         pages = RecoveredActs(FolderStore(Path(folder)), kms, owner, owner)
         books = OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS))
-        done = await rebuild_packages(records=records, pages=pages, books=books, now=now, told=lambda _: None)
+        done = await rebuild_packages(
+            records=records, pages=pages, parts=CopiedParts(), books=books, now=now, told=lambda _: None
+        )
         refused = len(done.refused)
     else:
         ledger = SqlLedger(catalog, Tasks("catalog_queue"))

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored
+from services.runtime.object_store.port import ObjectEntry, ObjectMissing, Stored, VersionEntry
 
 
 class FolderStore:
@@ -68,6 +68,13 @@ class FolderStore:
         prefix = f"{quote(name, safe='')}@"
         numbers = (path.name.removeprefix(prefix) for path in self._folder.iterdir() if path.name.startswith(prefix))
         return [int(number) for number in numbers if number.isdigit()]
+
+    async def versions(self, prefix: str) -> AsyncIterator[VersionEntry]:
+        async for entry in self.list(prefix):
+            numbers = sorted(self._versions(entry.name))
+            for number in numbers:
+                size = self._path(entry.name, number).stat().st_size
+                yield VersionEntry(entry.name, str(number), size, newest=number == numbers[-1], marker=False)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         names = {unquote(path.name.rpartition("@")[0]) for path in self._folder.iterdir() if path.suffix != ".tmp"}

@@ -25,6 +25,7 @@ from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
 from services.ingest.adapters.incidents_sql import SqlIncidentLedger
 from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.lost_parts import ListedParts, Versions
 from services.ingest.adapters.rebuild_sql import OwnersBooks
 from services.ingest.adapters.world import SystemWorld
 from services.ingest.usecases import rebuild_packages as packages
@@ -182,10 +183,12 @@ async def rebuild_ingest(
     alone: bool = True,
 ) -> packages.Rebuilt:
     """`nopluu-admin ingest rebuild`; where `alone`, ingest is to be asked although catalog's rebuild has not followed."""
+    assert isinstance(store, Versions)
     async with engines(database, "postgres") as [owner]:
         rebuilt = await packages.rebuild_packages(
             records=RecoveredRecords(store, kms, owner, owner, admit_unlogged),
             pages=RecoveredActs(store, kms, owner, owner, admit_unlogged),
+            parts=ListedParts(owner, store),
             books=OwnersBooks(owner, Tasks("ingest_queue", queues=CUSTODY_JOBS)),
             now=lambda: datetime.now(UTC),
             told=lambda _: None,

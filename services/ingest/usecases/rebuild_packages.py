@@ -62,10 +62,18 @@ class EmptyBooks(Replaying, Protocol):
         """The rebuild is ended, and what was under way is queued again, in one transaction."""
 
 
+class StoredParts(Protocol):
+    """The store's parts against the rows that name them."""
+
+    async def lost(self) -> Sequence[Refused]:
+        """Every part whose version is not there, or has another length."""
+
+
 async def rebuild_packages(
     *,
     records: Records,
     pages: Pages,
+    parts: StoredParts,
     books: EmptyBooks,
     now: Callable[[], datetime],
     told: Callable[[Progress], None],
@@ -88,6 +96,7 @@ async def rebuild_packages(
         present += batch.present
         told(Progress(restored + present + len(refused), total, restored, present, len(refused)))
     refused += await books.dangling()
+    refused += await parts.lost()
     refused += await rebuild_acts(pages, books)
     if not refused or accept_losses:
         await books.end(now())

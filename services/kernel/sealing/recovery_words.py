@@ -72,6 +72,18 @@ WORDS: Final[Mapping[str, Text]] = MappingProxyType(
             "{name}: row {what} refers to a package or a row that is not restored.",
         ),
         "act-row-contradicts": Text("{name}: hàng {what} trái với hàng khác.", "{name}: row {what} contradicts another row."),
+        "part-missing": Text(
+            "{name}: kho không còn phiên bản {what} mà gói nộp dùng. Lấy lại từ một bản sao có giữ phiên bản (replication), hoặc"
+            " trỏ ingest sang bản sao đó, rồi chạy lại.",
+            "{name}: the store has no version {what}, which a package names. Bring it back from a replica that keeps versions"
+            " (replication, not a copy by name), or point ingest at that replica, and run again.",
+        ),
+        "part-cut": Text(
+            "{name}: phiên bản {what} trong kho không đủ độ dài. Lấy lại từ một bản sao có giữ phiên bản (replication), hoặc trỏ"
+            " ingest sang bản sao đó, rồi chạy lại.",
+            "{name}: version {what} has another length in the store. Bring it back from a replica that keeps versions"
+            " (replication, not a copy by name), or point ingest at that replica, and run again.",
+        ),
         "erased-elsewhere": Text(
             "{name} còn khóa của một tệp đã bị hủy theo bản ghi của gói {what}; khóa không được phục hồi.",
             "{name} still has the key of a component that is erased by the record of package {what}; it is not restored.",

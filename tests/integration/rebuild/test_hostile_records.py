@@ -287,6 +287,25 @@ async def test_the_catalog_believes_no_more_than_ingest(loss: Loss, attack: str)
     assert catalog.restored == 2
 
 
+async def test_a_lost_and_a_cut_part_are_named_and_come_back_from_a_replica_with_its_versions(loss: Loss) -> None:
+    replica = {name: dict(versions) for name, versions in loss.store._objects.items()}
+    lost, cut = sorted(name for name in loss.store._objects if name.startswith("parts/"))
+    [(lost_version, _)], [(version, whole)] = replica[lost].items(), replica[cut].items()
+    del loss.store._objects[lost]
+    await loss.store.put(lost, b"a copy under a version of its own")
+    loss.store._objects[cut][version] = whole[:-1]
+    rebuilt = await loss.rebuild()
+    assert sorted((refused.name, refused.code, refused.what) for refused in rebuilt.refused) == [
+        (lost, "part-missing", lost_version),
+        (cut, "part-cut", version),
+    ]
+    assert named(rebuilt).keys() == {lost, cut}
+    assert (len(loss.restored()), loss.ended()) == (3, False)
+    loss.store._objects.update(replica)
+    again = await rebuild_ingest(loss.new, loss.store, loss.kms)
+    assert (again.present, again.refused, loss.ended()) == (3, (), True)
+
+
 def test_every_reason_is_told_in_both_languages() -> None:
     for code in WORDS:
         said = told(Refused(f"recovery/{uuid4()}", code, "2"))

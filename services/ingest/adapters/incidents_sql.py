@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, Row, any_, bindparam, exists, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, LargeBinary, Row, and_, any_, bindparam, exists, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
@@ -139,12 +139,26 @@ class SqlIncidentBooks(SqlBooks):
         )
         return {bytes(digest) for digest in (await self._on.execute(query)).scalars()}
 
-    async def incident_of_rule(self, package: PackageId, document: int, bundle_sha256: bytes) -> UUID | None:
+    async def incident_of_rule(
+        self, package: PackageId, document: int | None, cause: bytes, again_for: Sequence[str] | None
+    ) -> UUID | None:
         columns = t.incident.c
-        query = select(columns.id).where(
-            columns.package == package, columns.document == document, columns.bundle_sha256 == bundle_sha256
+        alike = columns.bundle_sha256 == cause
+        if again_for is not None:
+            alike = or_(
+                alike,
+                and_(
+                    columns.source == Source.RULE.value,
+                    columns.kind == Kind.RULES_CHANGED.value,
+                    columns.rules == list(again_for),
+                ),
+            )
+        query = (
+            select(columns.id)
+            .where(columns.package == package, columns.document.is_not_distinct_from(document), alike)
+            .order_by(columns.id)
         )
-        found: UUID | None = (await self._on.execute(query)).scalar_one_or_none()
+        found: UUID | None = (await self._on.execute(query.limit(1))).scalar_one_or_none()
         return found
 
     async def label(self, package: PackageId, document: int | None) -> Level:

@@ -119,7 +119,10 @@ class IncidentBooks(Books, Protocol):
         component, every document of the archive that has the same content. What other dossiers have, too, may come
         again, unless it was named."""
 
-    async def incident_of_rule(self, package: PackageId, document: int, bundle_sha256: bytes) -> UUID | None: ...
+    async def incident_of_rule(
+        self, package: PackageId, document: int | None, cause: bytes, again_for: Sequence[str] | None
+    ) -> UUID | None:
+        """The incident of this cause, or (where given) the one that changed rules opened because these very rules fired."""
 
     async def label(self, package: PackageId, document: int | None) -> Level:
         """The label of a document now, or of the dossier itself."""

@@ -58,7 +58,8 @@ async def open_incident(
 ) -> UUID:
     """Hold the target and begin its handling; the incident's id. Without `rules` it names the rule of its kind.
 
-    With `bundle_sha256` it is safe to repeat: one document and one bundle open one incident.
+    With `bundle_sha256` (the bundle that found it, or the step) it is safe to repeat: one document, or one package as a
+    whole, and one cause open one incident. Changed rules open one for each set of rules that fires (DECISION-0026).
 
     Raises:
         IncidentTargetUnknown: no such package, document or component, or a package that ended without bytes.
@@ -70,8 +71,9 @@ async def open_incident(
         if package is None or package.state not in HOLDABLE:
             raise IncidentTargetUnknown
         document = await _document(books, target)
-        if bundle_sha256 is not None and document is not None:
-            standing = await books.incident_of_rule(package.id, document, bundle_sha256)
+        if bundle_sha256 is not None:
+            again_for = named if kind is Kind.RULES_CHANGED else None
+            standing = await books.incident_of_rule(package.id, document, bundle_sha256, again_for)
             if standing is not None:
                 return standing
         now, today = world.now(), world.today()
@@ -170,7 +172,7 @@ class RuleIncidents:
                 Source.RULE,
                 Kind.RULES_CHANGED,
                 None,
-                rules=rules,
+                rules=sorted(set(rules)),  # a bundle may list its rows in another order
                 bundle_sha256=bundle_sha256,
                 ledger=self._ledger,
                 world=self._world,

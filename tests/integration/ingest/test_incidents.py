@@ -19,9 +19,11 @@ from sqlalchemy import text
 from services.ingest.usecases.decide_incident import confirm_hidden
 from services.ingest.usecases.expel_held import expel_held
 from services.ingest.usecases.open_incident import RuleIncidents
+from services.ingest.usecases.open_raised_incident import open_raised_incident
 from services.ingest.usecases.read_incidents import count_open
 from services.ingest.usecases.renew_record import renew_changed_record
 from services.ingest.usecases.running_readings import ReadingCut
+from services.kernel.classification.message import DOSSIER
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.identifiers import PackageId
 from services.runtime.database import transaction
@@ -288,6 +290,67 @@ async def test_a_rule_opens_one_incident_for_a_document_and_a_bundle(case: Case)
     await opener.open_by_rule(PackageId(uuid4()), 0, rules=(), bundle_sha256=b"b" * 32)  # ended meanwhile: nothing
     [entry] = (await case.gateway.get(case.one, "/v1/incidents")).json()["items"]
     assert (entry["source"], entry["rules"], entry["document"]) == ("rule", ["r04"], 2)
+
+
+async def test_the_same_rules_on_the_same_document_are_one_incident_in_whatever_bundle(case: Case) -> None:
+    opener = RuleIncidents(case.gateway.parts.incidents, case.gateway.parts.world)
+    package = PackageId(UUID(case.package))
+
+    async def find(bundle: int, *rules: str) -> list[list[str]]:
+        await opener.open_by_rule(package, 2, rules=rules, bundle_sha256=bytes([bundle]) * 32)
+        items = (await case.gateway.get(case.one, "/v1/incidents")).json()["items"]
+        return [entry["rules"] for entry in items if entry["document"] == 2]
+
+    await asyncio.gather(*(find(bundle, "r04", "r07") for bundle in range(4)))
+    assert await find(4, "r07", "r04") == [["r04", "r07"]]
+    [entry] = (await case.gateway.get(case.one, "/v1/incidents")).json()["items"]
+    await case.confirm()
+    await case.decide(entry["incident"], decision="release")
+    assert await find(5, "r04", "r07") == [["r04", "r07"]]
+    assert (await case.gateway.read(case.client, case.components[2])).body == b"ba"
+    assert await find(6, "r04") == [["r04", "r07"], ["r04"]]
+    assert (await case.gateway.read(case.client, case.components[2])).status == 404
+
+
+async def test_a_dossier_raised_by_one_step_is_one_incident_however_often_its_job_runs(case: Case) -> None:
+    package, step, parts = PackageId(UUID(case.package)), uuid4(), case.gateway.parts
+
+    async def job(raising: UUID) -> None:
+        await open_raised_incident(package, DOSSIER, raising, ledger=parts.incidents, world=parts.world)
+
+    await asyncio.gather(*(job(step) for _ in range(4)))
+    assert len((await case.gateway.get(case.one, "/v1/incidents")).json()["items"]) == 1
+    await job(uuid4())
+    assert len((await case.gateway.get(case.one, "/v1/incidents")).json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("index", "document", "kind", "cause"),
+    [
+        ("incident_of_cause", None, "level-raised", "same"),
+        ("incident_of_cause", 2, "level-raised", "same"),
+        ("incident_of_rules", 2, "rules-changed", "other"),
+    ],
+)
+async def test_the_database_itself_refuses_a_second_incident_to_whoever_took_no_lock(
+    case: Case, database: Database, index: str, document: int | None, kind: str, cause: str
+) -> None:
+    query = (
+        "INSERT INTO ingest.incident (id, source, kind, rules, bundle_sha256, package, document, agency, fonds, state,"
+        " opened_at) SELECT %s, 'rule', %s, %s, %s, id, %s, agency, fonds, 'open', now() FROM ingest.package WHERE id = %s"
+    )
+
+    def insert(on: psycopg.Connection[tuple[object, ...]], named: str) -> None:
+        digest = hashlib.sha256(named.encode()).digest()
+        on.execute(query, (uuid4(), kind, '["r04"]', digest, document, case.package))
+
+    with psycopg.connect(database.admin_url) as one, psycopg.connect(database.admin_url) as other:
+        insert(one, "same")
+        waiting = asyncio.get_running_loop().run_in_executor(None, insert, other, cause)
+        one.commit()
+        with pytest.raises(psycopg.errors.UniqueViolation) as refused:
+            await waiting
+        assert refused.value.diag.constraint_name == index
 
 
 async def test_archivists_open_and_only_officers_go_on(case: Case) -> None:

@@ -8,14 +8,14 @@ Source: DESIGN 9; security notes §6.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from services.agency.errors import Fault, RejectedError, UsageError
-from services.agency.rule_sheets import read_rules, workbook_of
+from services.agency.rule_sheets import places_to_mend, read_rules, workbook_of
 from services.kernel import dsse, strict_json
 from services.kernel.canonical import canonical
 from services.kernel.refusals.registry import Text
@@ -115,14 +115,18 @@ def _of_workbook(data: bytes, name: str) -> ReadRules:
         payload = canonical(imported.value)
     except ValueError:  # text that has no UTF-8, a number that JSON cannot carry
         raise _unreadable(name, "not JSON") from None
-    return ReadRules(_checked(payload, imported.place), payload, ())
+    try:
+        return ReadRules(compile_bundle(load_bundle(payload)).bundle, payload, ())
+    except BundleInvalid as refusal:
+        faults = [Fault(imported.place(pointer.pointer), pointer.code, pointer.detail) for pointer in refusal.pointers]
+        raise places_to_mend(refusal.code, faults) from None
 
 
-def _checked(payload: bytes, place: Callable[[str], str] = str) -> Bundle:
+def _checked(payload: bytes) -> Bundle:
     try:
         return compile_bundle(load_bundle(payload)).bundle
     except BundleInvalid as refusal:
-        faults = [Fault(place(pointer.pointer), pointer.code, pointer.detail) for pointer in refusal.pointers]
+        faults = [Fault(pointer.pointer, pointer.code, pointer.detail) for pointer in refusal.pointers]
         raise RejectedError(
             refusal.code, refusal.detail.filled(refusal.facts), refusal.fix.filled(refusal.facts), faults=faults
         ) from None

@@ -7,7 +7,8 @@ cell is ever a formula, neither written nor read.
 Source: DESIGN 9; DECISION-0019.
 """
 
+from services.agency.rule_sheets.faults import places_to_mend
 from services.agency.rule_sheets.reading import ImportedRules, read_rules
 from services.agency.rule_sheets.writing import workbook_of
 
-__all__ = ["ImportedRules", "read_rules", "workbook_of"]
+__all__ = ["ImportedRules", "places_to_mend", "read_rules", "workbook_of"]

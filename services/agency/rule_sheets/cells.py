@@ -7,7 +7,9 @@ the very same value; the caller then keeps it as JSON.
 from __future__ import annotations
 
 import json
+import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -26,11 +28,12 @@ CellValue = str | int | bool | date | None
 
 
 class CellFault(ValueError):
-    """What stands in a cell cannot be what the cell is for; `code` says why."""
+    """What stands in a cell cannot be what the cell is for; `code` says why, `choices` what it may be."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, choices: tuple[str, ...] = ()) -> None:
         super().__init__(code)
         self.code = code
+        self.choices = choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,17 @@ def _text(cell: object) -> object:
     raise CellFault("text-expected")  # of a decimal number nobody knows which zeros were typed
 
 
+def folded(cell: object) -> str:
+    """A word as it is compared: without case, outer and repeated blanks, and Unicode's several forms."""
+    return " ".join(unicodedata.normalize("NFC", str(cell)).casefold().split())
+
+
+def _name(cell: object) -> object:
+    """A name holds no blanks, so those around it were typed by accident."""
+    text = _text(cell)
+    return text.strip() if isinstance(text, str) else text
+
+
 def _day_cell(value: object) -> CellValue:
     day = iso_day(value) if isinstance(value, str) else None
     if day is None:
@@ -126,7 +140,7 @@ def _flag_cell(value: object) -> CellValue:
 def _flag(cell: object) -> object:
     if isinstance(cell, bool):
         return cell
-    word = cell.strip().casefold() if isinstance(cell, str) else ""
+    word = folded(cell) if isinstance(cell, str) else ""
     if word in ("có", "yes"):
         return True
     if word in ("không", "no"):
@@ -141,21 +155,27 @@ def _count_cell(value: object) -> CellValue:
 def _count(cell: object) -> object:
     if isinstance(cell, str) and re.fullmatch(r"\d{1,15}", cell.strip(), re.ASCII):
         return int(cell)
-    if isinstance(cell, bool) or not isinstance(cell, int | float) or cell != int(cell):
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or not math.isfinite(cell):
+        raise CellFault("count-expected")
+    if cell != int(cell) or abs(cell) > _LARGEST:
         raise CellFault("count-expected")
     return int(cell)
 
 
 def words(shown: Mapping[str, str]) -> Kind:
-    """Wire words that stand in the cell as people say them; any other word stands as itself."""
-    wire = {word.casefold(): name for name, word in shown.items()}
+    """Wire words that stand in the cell as people say them; any other word stands as JSON, so that a slip of the pen is none."""
+    wire = {folded(name): name for name in shown} | {folded(word): name for name, word in shown.items()}
 
     def encode(value: object) -> CellValue:
-        return shown[value] if isinstance(value, str) and value in shown else _text_cell(value)
+        return shown[value] if isinstance(value, str) and value in shown else _json_cell(value)
 
     def decode(cell: object) -> object:
-        said = cell.strip().casefold() if isinstance(cell, str) else ""
-        return wire[said] if said in wire else _text(cell)
+        if isinstance(cell, str) and cell.startswith(JSON_MARK):
+            return from_json(cell)
+        said = folded(cell)
+        if said not in wire:
+            raise CellFault("choice-expected", tuple(shown.values()))
+        return wire[said]
 
     return Kind(encode, decode)
 
@@ -171,6 +191,7 @@ def _json(cell: object) -> object:
 
 
 TEXT: Final = Kind(_text_cell, _text)
+NAME: Final = Kind(_text_cell, _name)
 DAY: Final = Kind(_day_cell, _day)
 FLAG: Final = Kind(_flag_cell, _flag)
 COUNT: Final = Kind(_count_cell, _count)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.agency.rule_sheets.cells import COUNT, DAY, FLAG, JSON, TEXT, Kind, words
+from services.agency.rule_sheets.cells import COUNT, DAY, FLAG, JSON, NAME, TEXT, Kind, words
 from services.agency.rule_sheets.lists import BASIS, EXTENSIONS
 
 COVER, RULES, EXAMPLES, FACTS = "Bìa", "Quy tắc", "Ví dụ", "Dữ kiện"
@@ -60,7 +60,7 @@ def _column(heading: str, path: str, kind: Kind, width: int) -> Column:
 
 
 RULE_COLUMNS: Final = (
-    _column("Mã", "id", TEXT, 12),
+    _column("Mã", "id", NAME, 12),
     _column("Điều kiện", "condition", TEXT, 48),
     _words("Hệ quả", "effect", EFFECTS, 16),
     _column("Báo cáo công an", "report", FLAG, 10),
@@ -72,7 +72,7 @@ RULE_COLUMNS: Final = (
     _column("Biểu thức CEL", "cel", TEXT, 60),
 )
 
-RULE_OF_EXAMPLE: Final = _column("Mã quy tắc", "rule", TEXT, 12)
+RULE_OF_EXAMPLE: Final = _column("Mã quy tắc", "rule", NAME, 12)
 KIND_OF_EXAMPLE: Final = _words("Quy tắc phải", "kind", MATCHES, 16)
 REST: Final = _column("Khác (JSON)", "", JSON, 30)
 SITUATION_COLUMNS: Final = (

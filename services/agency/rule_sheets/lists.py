@@ -19,6 +19,8 @@ from services.agency.rule_sheets.cells import (
 )
 
 _BETWEEN: Final = " | "
+_BAR: Final = re.compile(r"\s*\|\s*")
+_LINE: Final = re.compile(r"\r?\n")
 _SINCE, _UNTIL = "từ ", "đến "
 _EXTENSION: Final = re.compile(r"quyết định (\S+), đến (\S+)")
 
@@ -48,11 +50,11 @@ def _basis(cell: object) -> object:
         raise CellFault("basis-expected")
     if cell.startswith(JSON_MARK):
         return from_json(cell)
-    return [_basis_entry(line) for line in cell.split("\n") if line.strip()]
+    return [_basis_entry(line) for line in _LINE.split(cell) if line.strip()]
 
 
 def _basis_entry(line: str) -> dict[str, object]:
-    text, *rest = line.split(_BETWEEN)
+    text, *rest = _BAR.split(line)
     entry: dict[str, object] = {"text": text, "article": ""}
     if rest and not rest[0].startswith((_SINCE, _UNTIL)):
         entry["article"] = rest.pop(0)
@@ -82,7 +84,7 @@ def _extensions_cell(value: object) -> CellValue:
 
 def _extensions(cell: object) -> object:
     found: list[object] = []
-    for line in str(cell).split("\n"):
+    for line in _LINE.split(str(cell).strip()):
         match = _EXTENSION.fullmatch(line.strip())
         if match is None:
             raise CellFault("extensions-expected")

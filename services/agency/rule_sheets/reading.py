@@ -5,19 +5,23 @@ Nothing is calculated and nothing hidden is read: a formula, a hidden row or col
 
 from __future__ import annotations
 
+import unicodedata
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Final
 
 import openpyxl
+from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
 from services.agency.errors import Fault, RejectedError, UsageError
-from services.agency.rule_sheets.cells import COUNT, DAY, CellFault
+from services.agency.rule_sheets.cells import COUNT, DAY, CellFault, Kind, folded
 from services.agency.rule_sheets.columns import (
     COVER,
     EXAMPLE_COLUMNS,
@@ -34,14 +38,20 @@ from services.agency.rule_sheets.columns import (
     VERSION,
     Column,
 )
-from services.agency.rule_sheets.faults import fault
+from services.agency.rule_sheets.faults import fault, places_to_mend
 from services.agency.rule_sheets.members import put
 from services.kernel.refusals.registry import Text
 from services.kernel.rules.model import FORMAT
 
 MAX_UNPACKED: Final = 128 * 1024 * 1024  # bytes; the largest bundle there may be is far below
 MAX_ROWS: Final = 60_000
+MAX_COLUMNS: Final = 200
 _OPTIONAL: Final = frozenset({"note"})
+_INVISIBLE: Final = ";;;"  # the number format that shows nothing
+_DAMAGE: Final = (
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error, LookupError, ArithmeticError, AttributeError),
+    *(ValueError, TypeError, SyntaxError, OSError, EOFError, RuntimeError),
+)  # what the library raises of a file that no spreadsheet wrote
 _ACTIVE: Final = ("xl/vbaProject", "xl/externalLinks/", "xl/embeddings/", "xl/activeX/", "xl/connections")
 
 
@@ -69,11 +79,12 @@ def read_rules(data: bytes, name: str) -> ImportedRules:
     """
     _examine(data, name)
     try:
-        book = openpyxl.load_workbook(BytesIO(data), data_only=False, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError, OSError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of a date that is none: its cell is then told as an error
+            book = openpyxl.load_workbook(BytesIO(data), data_only=False, keep_links=False)
+    except _DAMAGE as error:
         raise _unusable(name, "hỏng", "damaged") from error
     try:
-        return _Reading({sheet.title: sheet for sheet in book.worksheets}).rules()
+        return _Reading({unicodedata.normalize("NFC", sheet.title): sheet for sheet in book.worksheets}).rules()
     finally:
         book.close()
 
@@ -126,13 +137,13 @@ class _Reading:
         return ImportedRules(value, self.places)
 
     def _in_sight(self, name: str, sheet: Worksheet) -> None:
-        if sheet.sheet_state != "visible":
+        if sheet.sheet_state != "visible" or sheet.sheet_format.zeroHeight:
             self.faults.append(fault(name, "hidden"))
         for number, row in sheet.row_dimensions.items():
-            if row.hidden:
+            if row.hidden or row.height == 0:
                 self.faults.append(fault(f"{name}!{number}", "hidden"))
         for letter, column in sheet.column_dimensions.items():
-            if column.hidden:
+            if column.hidden or column.width == 0:
                 self.faults.append(fault(f"{name}!{letter}", "hidden"))
         for merged in sheet.merged_cells.ranges:
             self.faults.append(fault(f"{name}!{merged.coord}", "merged"))
@@ -141,16 +152,27 @@ class _Reading:
         found: dict[str, object] = {}
         for at, kind, pointer in ((VERSION, COUNT, "/version"), (FIRST_DAY, DAY, "/effective_from")):
             for number in range(1, min(sheet.max_row, 50) + 1):
-                if sheet.cell(number, 1).value == at:
-                    cell = sheet.cell(number, 2)
+                if at not in found and folded(sheet.cell(number, 1).value) == folded(at):
                     self.places[pointer] = f"{COVER}!B{number}"
-                    try:
-                        found[at] = None if cell.data_type == "f" else kind.decode(cell.value)
-                    except CellFault:
-                        break
-        if found.get(VERSION) is None or found.get(FIRST_DAY) is None:
+                    found[at] = self._decoded(sheet.cell(number, 2), kind, self.places[pointer])
+        if found.keys() != {VERSION, FIRST_DAY}:
             self.faults.append(fault(COVER, "cover-invalid"))
         return found.get(VERSION), found.get(FIRST_DAY)
+
+    def _decoded(self, cell: Cell | MergedCell, kind: Kind, place: str) -> object:
+        """What stands in a cell; where it cannot be that, the fault is told and it is taken for empty."""
+        if cell.data_type == "f":
+            self.faults.append(fault(place, "formula"))
+        elif cell.data_type == "e":
+            self.faults.append(fault(place, "cell-error"))
+        elif cell.number_format == _INVISIBLE:
+            self.faults.append(fault(place, "hidden"))
+        else:
+            try:
+                return kind.decode(cell.value)
+            except CellFault as wrong:
+                self.faults.append(fault(place, wrong.code, wrong.choices))
+        return ""
 
     def _rows(self, sheet: Worksheet) -> dict[str, dict[str, object]]:
         rows: dict[str, dict[str, object]] = {}
@@ -165,6 +187,7 @@ class _Reading:
                     # Left empty: the gate for bundles says what is missing, at this cell.
                     put(row, column.path, "")
                 self.places["/".join((pointer, *column.path))] = entry.places[column]
+                self.places.setdefault(f"{pointer}/{column.path[0]}", entry.places[column])
             id_ = str(row["id"])
             if id_ in rows:
                 self.faults.append(fault(entry.first, "rule-twice"))
@@ -175,6 +198,8 @@ class _Reading:
         order = {id_: at for at, id_ in enumerate(rows)}
         for entry in self._read(sheet, EXAMPLES, EXAMPLE_COLUMNS):
             id_, kind = entry.values.get(RULE_OF_EXAMPLE), entry.values.get(KIND_OF_EXAMPLE)
+            if "" in (id_, kind):  # told already
+                continue
             if id_ not in order:
                 self.faults.append(fault(entry.places[RULE_OF_EXAMPLE], "rule-unknown"))
                 continue
@@ -196,9 +221,9 @@ class _Reading:
 
     def _read(self, sheet: Worksheet, name: str, columns: tuple[Column, ...]) -> Iterator[_Row]:
         headings = self._headings(sheet, name, columns)
-        if sheet.max_row > MAX_ROWS:
-            self.faults.append(fault(f"{name}!{MAX_ROWS}", "sheet-unknown"))
-            return
+        if sheet.max_row > MAX_ROWS or sheet.max_column > MAX_COLUMNS:
+            self.faults.append(fault(name, "sheet-too-large"))
+            raise self._rejected()
         for number, cells in enumerate(sheet.iter_rows(min_row=2), 2):
             values: dict[Column, object] = {}
             for position, cell in enumerate(cells, 1):
@@ -207,25 +232,19 @@ class _Reading:
                     continue
                 place = f"{name}!{get_column_letter(position)}{number}"
                 column = headings.get(position)
-                if cell.data_type == "f":
-                    self.faults.append(fault(place, "formula"))
-                elif column is None:
+                if column is None:
                     self.faults.append(fault(place, "heading-empty"))
                 else:
-                    try:
-                        values[column] = column.kind.decode(value)
-                    except CellFault as wrong:
-                        self.faults.append(fault(place, wrong.code))
-                        values[column] = ""
+                    values[column] = self._decoded(cell, column.kind, place)
             if values:
                 places = {column: f"{name}!{get_column_letter(at)}{number}" for at, column in headings.items()}
                 yield _Row(number, values, places, f"{name}!A{number}")
 
     def _headings(self, sheet: Worksheet, name: str, columns: tuple[Column, ...]) -> dict[int, Column]:
-        known = {column.heading.casefold(): column for column in columns}
+        known = {folded(column.heading): column for column in columns}
         headings: dict[int, Column] = {}
         for position, cell in enumerate(sheet[1], 1):
-            said = " ".join(str(cell.value or "").split()).casefold()
+            said = folded(cell.value or "")
             if not said:
                 continue
             place = f"{name}!{get_column_letter(position)}1"
@@ -243,15 +262,7 @@ class _Reading:
         return headings
 
     def _rejected(self) -> RejectedError:
-        return RejectedError(
-            "rules-sheet-invalid",
-            Text(
-                f"Bảng quy tắc có {len(self.faults)} chỗ phải sửa",
-                f"{len(self.faults)} places of the workbook must be mended",
-            ),
-            Text("Sửa các ô được nêu rồi chạy lại", "Mend the cells named and run again"),
-            faults=self.faults,
-        )
+        return places_to_mend("rules-sheet-invalid", self.faults)
 
 
 def _unusable(name: str, vi: str, en: str) -> UsageError:

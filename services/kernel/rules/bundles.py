@@ -69,6 +69,10 @@ PROBLEMS: Final[Mapping[str, Text]] = {
         "Biểu thức CEL sai cú pháp, sai kiểu hoặc dùng tên không có.",
         "The CEL expression has wrong syntax, types or names.",
     ),
+    "cel-curly": Text(
+        'Biểu thức có dấu nháy cong hoặc dấu cách đặc biệt do chương trình soạn thảo đổi; gõ lại dấu nháy thẳng " và dấu cách.',
+        'The expression has curly quotes or special blanks that a word processor made; type straight quotes " and blanks.',
+    ),
     "cel-not-bool": Text("Biểu thức CEL phải cho true hoặc false.", "The CEL expression must be a BOOL."),
 }
 

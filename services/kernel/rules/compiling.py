@@ -42,6 +42,7 @@ _TYPES: Final = {
     FactType.STRING: cel.Type.STRING,
     FactType.DAY: cel.Type.TIMESTAMP,
 }
+_CURLY: Final = frozenset("\u201c\u201d\u201e\u2018\u2019\u00a0")  # what a word processor makes of quotes and blanks
 _CACHED: Final = 10_000  # distinct situations of one manifest whose verdicts are kept
 
 
@@ -149,10 +150,9 @@ def _compile(environment: cel.Env, rule: Rule, pointer: str, problems: list[Poin
         program = environment.compile(rule.cel)
     except (RuntimeError, UnicodeError) as error:
         reason = str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ERROR: ") if str(error) else ""
-        told = PROBLEMS["cel-invalid"]
-        problems.append(
-            Pointer(f"{pointer}/cel", "cel-invalid", Text(f"{told.vi} ({reason})", f"{told.en} ({reason})"))
-        )
+        problems.append(Pointer(f"{pointer}/cel", "cel-invalid", _with_reason("cel-invalid", reason)))
+        if _CURLY.intersection(rule.cel):
+            problems.append(Pointer(f"{pointer}/cel", "cel-curly", PROBLEMS["cel-curly"]))
         return None
     if program.return_type() != cel.Type.BOOL:
         problems.append(Pointer(f"{pointer}/cel", "cel-not-bool", PROBLEMS["cel-not-bool"]))
@@ -165,24 +165,28 @@ def _check_examples(
 ) -> None:
     for kind, examples, wanted in (("positive", rule.positive, True), ("negative", rule.negative, False)):
         for at, value in enumerate(examples):
-            code = _fault_of_example(environment, program, value, wanted=wanted)
-            if code is not None:
-                problems.append(Pointer(f"{pointer}/examples/{kind}/{at}", code, PROBLEMS[code]))
+            found = _fault_of_example(environment, program, value, wanted=wanted)
+            if found is not None:
+                problems.append(Pointer(f"{pointer}/examples/{kind}/{at}", *found))
 
 
 def _fault_of_example(
     environment: cel.Env, program: cel.Expression, value: Mapping[str, object], *, wanted: bool
-) -> str | None:
+) -> tuple[str, Text] | None:
     try:
         situation = example(value)
-    except ExampleInvalid:
-        return "example-invalid"
+    except ExampleInvalid as error:
+        return "example-invalid", _with_reason("example-invalid", str(error))
     matched = _matches(program, environment.Activation(facts_of(situation)))
-    if matched is None:
-        return "example-error"
     if matched is wanted:
         return None
-    return "example-not-matched" if wanted else "example-matched"
+    code = "example-error" if matched is None else "example-not-matched" if wanted else "example-matched"
+    return code, PROBLEMS[code]
+
+
+def _with_reason(code: str, reason: str) -> Text:
+    told = PROBLEMS[code]
+    return Text(f"{told.vi} ({reason})", f"{told.en} ({reason})")
 
 
 def _matches(program: cel.Expression, activation: cel.Activation) -> bool | None:

@@ -39,6 +39,10 @@ REMARKS: Final[Mapping[str, Text]] = {
         "Không căn cứ nào còn hiệu lực vào ngày đầu của bộ quy tắc: chỉ đúng nếu quy tắc xét việc đã xảy ra trước đó.",
         "No basis is in force on the bundle's first day: right only where the row judges what happened earlier.",
     ),
+    "basis-dates-crossed": Text(
+        "Một căn cứ hết hiệu lực trước ngày có hiệu lực của chính nó.",
+        "A basis ends before the day on which it begins.",
+    ),
     "number-missing": Text(
         "Quy tắc số này có trong bộ gốc mà không có ở đây.",
         "The baseline has a rule of this number, this bundle has none.",
@@ -89,11 +93,18 @@ def _of_rule(rule: Rule, compiled: CompiledBundle, positives: list[Situation]) -
         yield "unconfirmed"
     if any(not _real(match[2]) for match in _MOMENT.finditer(rule.cel)):
         yield "moment-invalid"
-    if all(compiled.judge_situation(situation).effect > rule.effect for situation in positives):
+    if all(_outdone(rule, compiled, situation) for situation in positives):
         yield "never-decides"
+    if any(basis.since and basis.until and basis.until < basis.since for basis in rule.basis):
+        yield "basis-dates-crossed"
     first_day = compiled.bundle.effective_from
     if all(basis.until is not None and basis.until < first_day for basis in rule.basis):
         yield "basis-not-in-force"
+
+
+def _outdone(rule: Rule, compiled: CompiledBundle, situation: Situation) -> bool:
+    """Whether another row decides here: what DESIGN 9 itself makes of a quarantine is this row's own doing."""
+    return any(other.effect > rule.effect for other, matched in compiled.each(situation) if matched)
 
 
 def _real(moment: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 import zipfile
 from datetime import date
 from functools import cache
@@ -109,7 +110,7 @@ def test_the_baseline_comes_back_and_needs_no_json_where_a_column_is() -> None:
         for cell in row
         if isinstance(cell.value, str) and cell.value.startswith("json:")
     ]
-    assert len(odd) <= 6  # secrecy that says nothing at all
+    assert len(odd) <= 7  # secrecy that says nothing at all, and a level that is none
 
 
 def test_nothing_in_the_workbook_is_a_formula() -> None:
@@ -151,6 +152,10 @@ def _hide_column(book: Any) -> None:
     book["Ví dụ"].column_dimensions["D"].hidden = True
 
 
+def _invisible_cell(book: Any) -> None:
+    book["Quy tắc"]["B4"].number_format = ";;;"
+
+
 def _hide_sheet(book: Any) -> None:
     book["Ví dụ"].sheet_state = "hidden"
 
@@ -160,8 +165,18 @@ def _hide_sheet(book: Any) -> None:
     [
         (_set("Quy tắc", "B3", "=1+1"), "Quy tắc!B3", "formula"),
         (_set("Ví dụ", "F4", '=cmd|"/c calc"!A1'), "Ví dụ!F4", "formula"),
-        (_set("Bìa", "B2", "=1+1"), "Bìa", "cover-invalid"),
-        (_set("Bìa", "B3", "mai"), "Bìa", "cover-invalid"),
+        (_set("Bìa", "B2", "=1+1"), "Bìa!B2", "formula"),
+        (_set("Bìa", "A2", "Số"), "Bìa", "cover-invalid"),
+        (_set("Bìa", "B2", None), "Bìa!B2", "count-expected"),
+        (_set("Quy tắc", "B4", "#REF!"), "Quy tắc!B4", "cell-error"),
+        (_set("Quy tắc", "C4", "Từ chốii"), "Quy tắc!C4", "choice-expected"),
+        (_set("Ví dụ", "D5", "Mậtt"), "Ví dụ!D5", "choice-expected"),
+        (_set("Quy tắc", "E4", "Luật | Điều 1 | Điều 2"), "Quy tắc!E4", "basis-expected"),
+        (_set("Ví dụ", "F3", 10**300), "Ví dụ!F3", "count-expected"),
+        (_set("Quy tắc", "A60001", "x"), "Quy tắc", "sheet-too-large"),
+        (_set("Quy tắc", "XFD3", "x"), "Quy tắc", "sheet-too-large"),
+        (_invisible_cell, "Quy tắc!B4", "hidden"),
+        (_set("Bìa", "B3", "mai"), "Bìa!B3", "day-expected"),
         (_set("Quy tắc", "A4", 8.2018), "Quy tắc!A4", "text-expected"),
         (_set("Quy tắc", "A4", date(2026, 1, 1)), "Quy tắc!A4", "text-expected"),
         (_set("Quy tắc", "D4", "có lẽ"), "Quy tắc!D4", "flag-expected"),
@@ -173,7 +188,8 @@ def _hide_sheet(book: Any) -> None:
         (_set("Quy tắc", "B1", "Mã"), "Quy tắc!B1", "heading-twice"),
         (_set("Quy tắc", "Z3", "x"), "Quy tắc!Z3", "heading-empty"),
         (_set("Ví dụ", "A3", "99"), "Ví dụ!A3", "rule-unknown"),
-        (_set("Ví dụ", "B3", "Hay khớp"), "Ví dụ!B3", "match-expected"),
+        (_set("Ví dụ", "B3", "Hay khớp"), "Ví dụ!B3", "choice-expected"),
+        (_set("Ví dụ", "B3", None), "Ví dụ!B3", "match-expected"),
         (_set("Ví dụ", "I3", 46000), "Ví dụ!I3", "day-expected"),
         (_set("Ví dụ", "F3", 1.5), "Ví dụ!F3", "count-expected"),
         (_set("Ví dụ", "L3", "10 năm"), "Ví dụ!L3", "extensions-expected"),
@@ -197,13 +213,14 @@ def test_what_a_cell_cannot_be_is_told_there(edit: Any, place: str, code: str) -
 @pytest.mark.parametrize(
     ("edit", "place", "code"),
     [
-        (_set("Quy tắc", "C4", "Từ chốii"), "Quy tắc!C4", "effect-unknown"),
+        (_set("Quy tắc", "C4", None), "Quy tắc!C4", "effect-unknown"),
+        (_set("Quy tắc", "J4", "doc.level == “mat”"), "Quy tắc!J4", "cel-curly"),
         (_set("Quy tắc", "J4", 'doc.levle == "mat"'), "Quy tắc!J4", "cel-invalid"),
         (_set("Quy tắc", "J4", "doc.level == 1"), "Quy tắc!J4", "cel-invalid"),
-        (_set("Quy tắc", "H4", None), "Quy tắc!A4", "message-invalid"),
+        (_set("Quy tắc", "H4", None), "Quy tắc!H4", "message-invalid"),
         (_set("Quy tắc", "E4", None), "Quy tắc!E4", "basis-invalid"),
         (_set("Ví dụ", "B2", "Không được khớp"), "Ví dụ!A2", "example-matched"),
-        (_set("Ví dụ", "D5", "Mậtt"), "Ví dụ!A5", "example-matched"),
+        (_set("Ví dụ", "F5", -1), "Ví dụ!A5", "example-invalid"),
     ],
 )
 def test_what_the_gate_for_bundles_refuses_is_told_at_its_cell(edit: Any, place: str, code: str) -> None:
@@ -219,6 +236,32 @@ def test_columns_may_be_moved_and_dates_typed_as_text() -> None:
         book["Bìa"]["B3"] = "1/12/2026"
 
     assert read_bytes(_edited(move), "x.xlsx").payload == BASELINE
+
+
+def test_blanks_around_ids_bars_without_blanks_and_other_forms_of_unicode_change_nothing() -> None:
+    def edit(book: Any) -> None:
+        rules, examples = book["Quy tắc"], book["Ví dụ"]
+        rules["A4"], examples["A3"] = "2\u00a0", " 1 "
+        rules["C4"], rules["D4"] = "  TỪ  CHỐI ", "CÓ "
+        rules["E4"] = str(rules["E4"].value).replace(" | ", "\u00a0|").replace("\n", "\r\n")
+        rules["B1"] = unicodedata.normalize("NFD", "Điều kiện")
+        examples.title = unicodedata.normalize("NFD", "Ví dụ")
+
+    assert read_bytes(_edited(edit), "x.xlsx").payload == BASELINE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'<c r="F3"', b'<c r="F3F"'), (b' s="', b' s="9999'), (b"<v>", b"<v>nan"), (b"</row>", b"")],
+)
+def test_a_damaged_workbook_is_told_to_be_one(old: bytes, new: bytes) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_workbook())) as source, zipfile.ZipFile(stream, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content.replace(old, new, 1) if name.endswith("sheet3.xml") else content)
+    with pytest.raises((UsageError, RejectedError)):
+        read_bytes(stream.getvalue(), "x.xlsx")
 
 
 def test_a_workbook_with_macros_or_links_is_not_read() -> None:

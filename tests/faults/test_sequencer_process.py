@@ -217,7 +217,7 @@ def _until_ready(socket: Path) -> None:
         body = json.loads(answer.read())
         connection.close()
         if answer.status == 200:
-            assert body["checks"] == {"database": "ok", "store": "ok", "log": "ok"}
+            assert body["checks"] == {"database": "ok", "rebuild": "ok", "store": "ok", "log": "ok"}
             return
         time.sleep(0.1)
     raise AssertionError("the sequencer did not become ready")

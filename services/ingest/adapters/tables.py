@@ -395,6 +395,22 @@ incident = Table(
     Index("incident_state", "state", "id"),
     Index("incident_agency", "agency", "id"),
     Index("incident_package", "package"),
+    Index(
+        "incident_of_cause",
+        "package",
+        text("coalesce(document, -1)"),
+        "bundle_sha256",
+        unique=True,
+        postgresql_where=text("bundle_sha256 IS NOT NULL"),
+    ),
+    Index(
+        "incident_of_rules",
+        "package",
+        text("coalesce(document, -1)"),
+        "rules",
+        unique=True,
+        postgresql_where=text("source = 'rule' AND kind = 'rules-changed'"),
+    ),
 )
 
 incident_step = Table(

@@ -21,6 +21,7 @@ from uuid import UUID
 from services.agency.errors import RejectedError
 from services.agency.profile import write_private
 from services.kernel.canonical import b64, canonical, parse_rfc3339, rfc3339, unb64
+from services.kernel.ceilings import Ceiling, ceiling_from_json, ceiling_on
 from services.kernel.identifiers import ClientId
 from services.kernel.records import OfficerKey
 from services.kernel.refusals import Refusal
@@ -28,6 +29,7 @@ from services.kernel.refusals.registry import Text
 from services.kernel.refusals.rules import RulesEnvelopeInvalid, RulesNotNewer
 from services.kernel.rules import CompiledBundle, compile_bundle
 from services.kernel.rules.publishing import open_bundle, require_in_force
+from services.kernel.secrecy import Level
 
 FORMAT: Final = "nopluu/carried-rules1"
 OLD_DAYS: Final = 30  # days after which a person should fetch them again
@@ -35,14 +37,31 @@ OLD_DAYS: Final = 30  # days after which a person should fetch them again
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Rules that were checked on this machine, and when the gateway gave them."""
+    """Rules that were checked on this machine, what this agency may hand in under them, and when the gateway gave both.
+
+    The ceilings come over the gateway's own TLS and are signed by nobody: they spare a refusal, and the gateway judges
+    by its own.
+    """
 
     compiled: CompiledBundle
     fetched_at: datetime
+    ceilings: tuple[Ceiling, ...] = ()
 
     @property
     def version(self) -> int:
         return self.compiled.bundle.version
+
+    def ceiling(self, today: date) -> Level:
+        """How secret a record this agency may hand in over the independent LAN, as far as was known then."""
+        return ceiling_on(self.ceilings, today)
+
+    def says_as(self, other: Carried | None) -> bool:
+        """Whether the same rules and ceilings were carried before."""
+        return (
+            other is not None
+            and self.compiled.bundle.sha256 == other.compiled.bundle.sha256
+            and self.ceilings == other.ceilings
+        )
 
     def age_days(self, now: datetime) -> int:
         """Whole days since the gateway gave them."""
@@ -70,25 +89,44 @@ class RuleShelf:
             match json.loads(content):
                 case {"format": "nopluu/carried-rules1", "envelope": str(envelope), "signers": list(signers), **rest}:
                     fetched = parse_rfc3339(str(rest["fetched_at"]))
-                    return Carried(self._opened(unb64(envelope), signers, today), fetched)
+                    stated = rest.get("ceilings", [])  # what was carried by an older program has none
+                    return Carried(self._opened(unb64(envelope), signers, today), fetched, _ceilings(stated))
         except (ValueError, KeyError, TypeError):
             pass
         raise _rejected(RulesEnvelopeInvalid(reason="rules.json"))
 
-    def take(self, envelope: bytes, signers: Sequence[object], *, now: datetime, today: date) -> Carried:
+    def take(
+        self,
+        envelope: bytes,
+        signers: Sequence[object],
+        *,
+        now: datetime,
+        today: date,
+        ceilings: object = (),
+    ) -> Carried:
         """Keep what the gateway gives, in place of what is kept, once it holds.
 
         Raises:
             RejectedError: it does not hold; what was kept stays.
         """
-        taken = Carried(self._opened(envelope, signers, today), now)
+        try:
+            allowed = _ceilings(ceilings)
+        except ValueError:
+            raise _rejected(RulesEnvelopeInvalid(reason="ceilings")) from None
+        taken = Carried(self._opened(envelope, signers, today), now, allowed)
         try:
             standing = self.held(today)
         except RejectedError:
             standing = None  # spoilt on this machine: good rules replace it
         if standing is not None and _older(taken, standing):
             raise _rejected(RulesNotNewer(version=taken.version, current=standing.version))
-        kept = {"format": FORMAT, "envelope": b64(envelope), "signers": list(signers), "fetched_at": rfc3339(now)}
+        kept = {
+            "format": FORMAT,
+            "envelope": b64(envelope),
+            "signers": list(signers),
+            "ceilings": [entry.as_json() for entry in allowed],
+            "fetched_at": rfc3339(now),
+        }
         write_private(self._path, canonical(kept))
         return taken
 
@@ -108,6 +146,13 @@ def _older(taken: Carried, standing: Carried) -> bool:
     if taken.version != standing.version:
         return taken.version < standing.version
     return taken.compiled.bundle.sha256 != standing.compiled.bundle.sha256
+
+
+def _ceilings(stated: object) -> tuple[Ceiling, ...]:
+    """Raises ValueError where they are not what a gateway states."""
+    if not isinstance(stated, list | tuple) or not all(isinstance(entry, Mapping) for entry in stated):
+        raise ValueError("not ceilings")
+    return tuple(ceiling_from_json(entry) for entry in stated)
 
 
 def _signer(entry: Mapping[str, object]) -> tuple[str, OfficerKey]:

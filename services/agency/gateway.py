@@ -47,7 +47,6 @@ from services.agency.state import Pushed, State
 from services.agency.upload import DEFAULT_PART, Upload
 from services.agency.wire import Wire
 from services.kernel.refusals.registry import Text
-from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 from services.kernel.vietnam import day_in_vietnam
 
@@ -258,26 +257,30 @@ class Gateway:
         answer = self._session.request("GET", f"{self._session.endpoints().ingest}/v1/rules/current/signers")
         if answer.status != 200:
             raise refusal(answer)
-        signers = answer.json().get("signers")
+        stated = answer.json()
+        signers = stated.get("signers")
         return self._shelf.take(
-            envelope, signers if isinstance(signers, list) else [], now=datetime.now(UTC), today=today()
+            envelope,
+            signers if isinstance(signers, list) else [],
+            now=datetime.now(UTC),
+            today=today(),
+            ceilings=stated.get("ceilings", []),  # an older gateway states none
         )
 
-    def carried_rules(self) -> CompiledBundle | None:
+    def carried_rules(self) -> Carried | None:
         """The rules in force, or, where the gateway gives none that hold, the last good ones that were carried here.
 
         None where there are neither; then the baseline judges. What is wrong is told to the observer.
         """
         try:
-            return self.fetch_rules().compiled
+            return self.fetch_rules()
         except (LaterError, RejectedError) as error:
             self._observer.say(error.code, error.text)
         try:
-            carried = self._shelf.held(today())
+            return self._shelf.held(today())
         except RejectedError as error:
             self._observer.say(error.code, error.text)
             return None
-        return None if carried is None else carried.compiled
 
     def rules_what_if(self, draft: bytes, since: date) -> Iterator[dict[str, object]]:
         """What a draft (its canonical payload) would change in what was declared since a day, page by page.
@@ -306,6 +309,23 @@ class Gateway:
         answer = self._session.request("POST", f"{self._session.endpoints().ingest}/v1/rules", Body.of(envelope))
         if answer.status not in (200, 201):
             raise refusal(answer)
+
+    def registry(self, path: str, **query: str) -> dict[str, object]:
+        """What auth's registry shows at a path, as a JSON object."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return self._get(f"{self._session.endpoints().auth}{path}{asked}")
+
+    def decide(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
+        """Tell auth's registry what officers decided.
+
+        Raises:
+            RejectedError: with the refusal's code and what to do about it.
+        """
+        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
+        answer = self._session.request("POST", f"{self._session.endpoints().auth}{path}", body)
+        if answer.status not in (200, 201):
+            raise refusal(answer)
+        return answer.json()
 
     def look(self, path: str, **query: str) -> dict[str, object]:
         """What ingest shows officers at a path, as a JSON object."""

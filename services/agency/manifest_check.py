@@ -10,6 +10,7 @@ Source: DESIGN 5.1, 9; domain notes §3 rules 14-20.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Final
@@ -31,26 +32,35 @@ _OF_DOSSIER: Final = ".dossier"  # ends the id of a rule on the dossier's own la
 
 
 def check_manifests(
-    delivery: Delivery, *, deployment: DeploymentProfile, today: date, rules: CompiledBundle | None = None
+    delivery: Delivery,
+    *,
+    deployment: DeploymentProfile,
+    today: date,
+    rules: CompiledBundle | None = None,
+    ceiling: Level = Level.NONE,
 ) -> int:
     """Tell what the gateway would refuse or hold, and make stubs of what is in doubt; returns how many.
 
     Dossiers whose rows already have errors are passed over: they are mended first.
     """
     findings = Findings(list(delivery.findings))
-    asked = rules or _baseline()
-    stubs = sum(
-        _check(dossier, findings, deployment, today, asked)
-        for dossier in delivery.dossiers
-        if not delivery.broken(dossier)
-    )
+    asked = _Asked(rules or _baseline(), deployment, today, ceiling)
+    stubs = sum(_check(dossier, findings, asked) for dossier in delivery.dossiers if not delivery.broken(dossier))
     delivery.findings = findings.sorted()
     return stubs
 
 
-def _check(
-    dossier: Dossier, findings: Findings, deployment: DeploymentProfile, today: date, rules: CompiledBundle
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The rules, and where, when and for whom they are asked."""
+
+    rules: CompiledBundle
+    deployment: DeploymentProfile
+    today: date
+    ceiling: Level
+
+
+def _check(dossier: Dossier, findings: Findings, asked: _Asked) -> int:
     try:
         read = manifests.parse(manifest_of(dossier, submitter=_OWN_CODE, digests={}))
     except ManifestInvalid as refusal:
@@ -64,24 +74,18 @@ def _check(
         findings.items.extend(findings_of([Fault("", "manifest-invalid", unwritable)], dossier))
         return 0
     findings.items.extend(findings_of(_faults(read.warnings), dossier, severity="warning"))
-    return _judge(dossier, read, findings, deployment, today, rules)
+    return _judge(dossier, read, findings, asked)
 
 
-def _judge(
-    dossier: Dossier,
-    read: manifests.Manifest,
-    findings: Findings,
-    deployment: DeploymentProfile,
-    today: date,
-    rules: CompiledBundle,
-) -> int:
+def _judge(dossier: Dossier, read: manifests.Manifest, findings: Findings, asked: _Asked) -> int:
     stubs = 0
     of_dossier: set[str] = set()
-    for verdict in rules.judge(read, today=today, deployment=deployment):
+    verdicts = asked.rules.judge(read, today=asked.today, deployment=asked.deployment, ceiling=asked.ceiling)
+    for verdict in verdicts:
         document = read.documents[verdict.index]
         if verdict.effect < Effect.QUARANTINE or document.secrecy.stub:
             continue
-        if _only_as_stub(document.secrecy.level, deployment):
+        if _only_as_stub(document.secrecy.level, asked.deployment):
             _tell(findings, dossier, verdict, "secrecy-stub-only")
             dossier.documents[verdict.index] = stub_of(dossier.documents[verdict.index])
             stubs += 1

@@ -62,6 +62,7 @@ class Body:
 class Endpoints:
     """Where the deployment's services are, as the gateway itself states it."""
 
+    auth: str
     ingest: str
     catalog: str
     issuer: str
@@ -303,6 +304,7 @@ class Session:
         server = self._stated(f"{origins['auth']}/.well-known/oauth-authorization-server")
         keys = gateway.get("log_keys")
         return Endpoints(
+            auth=str(origins["auth"]).rstrip("/"),
             ingest=str(origins["ingest"]).rstrip("/"),
             catalog=str(origins["catalog"]).rstrip("/"),
             issuer=str(server.get("issuer", "")),

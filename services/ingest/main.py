@@ -60,7 +60,7 @@ from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.open_incident import RuleIncidents
 from services.ingest.usecases.open_raised_incident import open_raised_incident
 from services.ingest.usecases.plans import PlanSource
-from services.ingest.usecases.ports import IncidentOpener, Judge, RuleStore
+from services.ingest.usecases.ports import Ceilings, IncidentOpener, Judge, RuleStore
 from services.ingest.usecases.read_incidents import count_open
 from services.ingest.usecases.reap_attempts import reap_attempts
 from services.ingest.usecases.rejudge_holdings import hand_on_findings, rejudge_holdings
@@ -370,13 +370,18 @@ def register_incident_counts(worker: Worker, parts: Parts, metrics: Metrics) -> 
 
 
 def register_rejudging(
-    worker: Worker, parts: Parts, rules: RuleStore, judge: Judge, opener: IncidentOpener | None = None
+    worker: Worker,
+    parts: Parts,
+    rules: RuleStore,
+    judge: Judge,
+    ceilings: Ceilings,
+    opener: IncidentOpener | None = None,
 ) -> None:
     """After new rules came into force: judge the holdings by them; without an `opener` what is found waits in its table."""
     holdings = SqlHoldings(parts.engine)
 
     async def rejudge() -> None:
-        await rejudge_holdings(rules=rules, holdings=holdings, judge=judge, world=parts.world)
+        await rejudge_holdings(rules=rules, holdings=holdings, judge=judge, ceilings=ceilings, world=parts.world)
         if opener is not None:
             await hand_on_findings(holdings=holdings, opener=opener, world=parts.world)
 
@@ -440,11 +445,13 @@ async def work(stop: asyncio.Event) -> None:
         stack.push_async_callback(_ended, feed, stop)
         judge = ManifestJudge(DeploymentProfile(settings.secrecy_profile), children=1)
         stack.callback(judge.close)
+        directory = RegistryDirectory(registry)
         register_rejudging(
             worker,
             parts,
-            LedgerRuleStore(parts.ledger, parts.world, RegistryDirectory(registry)),
+            LedgerRuleStore(parts.ledger, parts.world, directory),
             judge,
+            directory,
             RuleIncidents(parts.incidents, parts.world),
         )
         register_incident_counts(worker, parts, metrics)

@@ -13,7 +13,9 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.kernel.canonical import parse_rfc3339
+from services.kernel.ceilings import Ceiling, ceiling_from_json, ceiling_on
 from services.kernel.identifiers import AgencyId, ClientId, FondsId
+from services.kernel.secrecy import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class RegistryState:
     _by_code: dict[str, list[Fonds]] = field(default_factory=dict)
     _predecessors: dict[AgencyId, list[_Predecessor]] = field(default_factory=dict)
     _officer_keys: dict[str, OfficerKey] = field(default_factory=dict)
+    _ceilings: dict[AgencyId, list[Ceiling]] = field(default_factory=dict)
     _revoked: set[str] = field(default_factory=set)
     _disabled: set[ClientId] = field(default_factory=set)
 
@@ -141,6 +144,8 @@ class RegistryState:
                     not_before=parse_rfc3339(start),
                     not_after=None if until is None else parse_rfc3339(str(until)),
                 )
+            case {"type": "agency-ceiling", "agency": str(agency)}:
+                self._ceilings.setdefault(AgencyId(UUID(agency)), []).append(ceiling_from_json(fact))
             case {"type": "key-revoked", "kid": str(kid)}:
                 self._revoked.add(kid)
             case {"type": "client-disabled", "client_id": str(client)}:
@@ -179,6 +184,17 @@ class RegistryState:
         return self.exists_on(agency, day) and any(
             name == code and period.holds_on(day) for (name, _), period in held.items()
         )
+
+    def ceilings(self, agency: AgencyId) -> tuple[Ceiling, ...]:
+        """Every decision on how secret a record this agency may hand in, in the order of their recording."""
+        return tuple(self._ceilings.get(agency, ()))
+
+    def ceiling(self, agency: AgencyId, day: date, *, known_at: datetime | None = None) -> Level:
+        """How secret a record this very agency may hand in on that day: nobody inherits a ceiling, none outlives its agency.
+
+        `known_at`: by what was recorded until then.
+        """
+        return ceiling_on(self.ceilings(agency), day, known_at=known_at) if self.exists_on(agency, day) else Level.NONE
 
     def followed_by(self, agency: AgencyId, day: date) -> tuple[AgencyId, ...]:
         """The agency and all its predecessors by that day, however far back; nobody where it has ended itself.

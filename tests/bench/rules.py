@@ -20,7 +20,7 @@ from services.kernel.identifiers import AgencyId, ClientId, FondsId, PackageId
 from services.kernel.layout import MIB
 from services.kernel.manifest import Manifest, parse
 from services.kernel.rules import baseline_bundle, compile_bundle, load_bundle
-from services.kernel.secrecy import DeploymentProfile
+from services.kernel.secrecy import DeploymentProfile, Level
 from tests.bench.measuring import Comparison, Figure, Timed, compare
 from tests.support.ingest_memory import MemoryKeys, MemoryLedger, MovedWorld, OneAgency
 
@@ -38,8 +38,10 @@ class _Judge:
     def is_large(self, manifest: bytes) -> bool:
         return False
 
-    async def judge(self, manifest: bytes, rules: Rules, today: date) -> Judged:
-        return judge_manifest(manifest, rules.compiled, rules_sha256=rules.sha256, today=today, deployment=OPEN)
+    async def judge(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
+        return judge_manifest(
+            manifest, rules.compiled, rules_sha256=rules.sha256, today=today, deployment=OPEN, ceiling=ceiling
+        )
 
 
 class _Store:

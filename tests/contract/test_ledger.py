@@ -332,6 +332,7 @@ async def test_of_a_refused_package_only_codes_are_kept(ledger: Ledger) -> None:
         rules_sha256=bundle.sha256,
         today=NOW.date(),
         deployment=DeploymentProfile.OPEN,
+        ceiling=Level.NONE,
     )
     assert judged.refused
     id_ = PackageId(new_id())

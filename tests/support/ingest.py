@@ -30,11 +30,13 @@ from services.ingest.usecases.erasure_ports import Custody
 from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.plans import PlanSource
 from services.kernel import dsse
+from services.kernel.ceilings import Ceiling
 from services.kernel.identifiers import AgencyId, ClientId, ComponentId, PackageId
 from services.kernel.messages import Grant
 from services.kernel.rules import baseline_bundle
 from services.kernel.rules.model import PAYLOAD_TYPE
 from services.kernel.sealing.keys import KeyManagement
+from services.kernel.secrecy import Level
 from services.kernel.signing.claims import AccessClaims
 from services.kernel.signing.keys import PrivateKey, thumbprint, to_jwk
 from services.runtime.database import create_engine
@@ -142,6 +144,12 @@ class Ingest:
         self.facts.add(type="fonds", id=str(uuid4()), code=f"F-{code}", name="Phông", agency=str(agency))
         await self.registry.poll()
         return agency
+
+    async def allow(self, level: Level, start: date, end: date | None = None, *, agency: UUID | None = None) -> None:
+        """A decision of the police, recorded now: what the agency may hand in over the independent LAN."""
+        decided = Ceiling(level, start, end, "15/QĐ-CAT", start, "Giám đốc Công an tỉnh", datetime.now(UTC))
+        self.facts.add(type="agency-ceiling", agency=str(agency or self.agency), **decided.as_json())
+        await self.registry.poll()
 
     async def officer(self, scope: str, name: str) -> Enrolled:
         """An officer whose key signs rules."""

@@ -36,6 +36,7 @@ from services.ingest.usecases.ports import (
     RefusedPackage,
     Submitter,
 )
+from services.kernel.ceilings import Ceiling
 from services.kernel.identifiers import (
     AgencyId,
     AttemptId,
@@ -568,6 +569,15 @@ class OneAgency:
 
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
         return (agency,)
+
+    def ceiling(self, agency: AgencyId) -> Level:
+        return Level.NONE
+
+    def ceilings(self, agency: AgencyId) -> Sequence[Ceiling]:
+        return ()
+
+    def ceiling_at(self, agency: AgencyId, moment: datetime) -> Level:
+        return Level.NONE
 
     def officer_key(self, kid: str) -> OfficerKey | None:
         return None

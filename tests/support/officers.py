@@ -169,4 +169,10 @@ async def _rejudge(gateway: Ingest) -> None:
     published = await gateway.post(approver, "/v1/rules", envelope)
     assert published.status == 201, published.body
     wiring = gateway.wiring
-    await rejudge_holdings(rules=wiring.rules, holdings=wiring.holdings, judge=wiring.judge, world=wiring.world)
+    await rejudge_holdings(
+        rules=wiring.rules,
+        holdings=wiring.holdings,
+        judge=wiring.judge,
+        ceilings=wiring.directory,
+        world=wiring.world,
+    )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from services.agency.carried_rules import OLD_DAYS, RuleShelf
+from services.agency.carried_rules import OLD_DAYS, Carried, RuleShelf
 from services.agency.cli import findings_view
 from services.agency.cli.context import Context, Json, context_of, terminal_for
 from services.agency.cli.terminal import Terminal
@@ -25,7 +25,6 @@ from services.agency.profile import Profile
 from services.agency.sheets.columns import LAYOUTS
 from services.agency.sheets.report import write_report
 from services.kernel.refusals.registry import Text
-from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 
 Source = Annotated[
@@ -75,7 +74,7 @@ def check(
     raise typer.Exit(code)
 
 
-def carried(terminal: Terminal, profile: Profile | None) -> CompiledBundle | None:
+def carried(terminal: Terminal, profile: Profile | None) -> Carried | None:
     """The rules carried from the gateway, with their age told; None, also told, where the baseline has to do."""
     held = None
     if profile is not None:
@@ -106,8 +105,9 @@ def carried(terminal: Terminal, profile: Profile | None) -> CompiledBundle | Non
         version=held.version,
         sha256=held.compiled.bundle.sha256.hex(),
         age_days=days,
+        ceiling=held.ceiling(today()).wire,
     )
-    return held.compiled
+    return held
 
 
 def conclude(terminal: Terminal, deliveries: Sequence[Delivery], code: Exit) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from services.agency.cli import (
+    ceiling_command,
     check_command,
     classification_command,
     custodian_commands,
@@ -73,6 +74,7 @@ for part in (
     verify_command,
     verify_log_command,
     rules_command,
+    ceiling_command,
     classification_command,
     inspection_command,
     incident_commands,

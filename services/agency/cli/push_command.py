@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from services.agency.carried_rules import Carried
 from services.agency.cli import findings_view
 from services.agency.cli.check_command import Files, LayoutName, Source, carried, conclude, read
 from services.agency.cli.context import Json, context_of, overall, terminal_for
@@ -23,7 +24,6 @@ from services.agency.preparing import prepare
 from services.agency.profile import Profile
 from services.kernel.layout import PART_SIZES
 from services.kernel.refusals.registry import Text
-from services.kernel.rules import CompiledBundle
 from services.kernel.secrecy import DeploymentProfile
 
 _MIB: Final = 1024 * 1024
@@ -96,7 +96,7 @@ def _sound(
     terminal: Terminal,
     profile: Profile,
     source: Callable[[], list[Delivery]],
-    rules: CompiledBundle | None,
+    rules: Carried | None,
     *,
     partial: bool,
 ) -> list[Delivery]:
@@ -111,15 +111,15 @@ def _sound(
     return deliveries
 
 
-def _refreshed(terminal: Terminal, profile: Profile, used: CompiledBundle | None) -> CompiledBundle | None:
-    """The gateway's rules where they say something else than those used so far; they are carried here, too."""
+def _refreshed(terminal: Terminal, profile: Profile, used: Carried | None) -> Carried | None:
+    """The gateway's rules and ceilings where they say something else than those used so far; they are carried here, too."""
     with progress_on(terminal) as progress, Gateway(profile, observer=progress, language=terminal.language) as gateway:
         try:
-            newer = gateway.fetch_rules().compiled
+            newer = gateway.fetch_rules()
         except RejectedError as error:
             terminal.note("rules_refused", f"{terminal.pick(error.text)} [{error.code}]", code=error.code)
             return None
-    return newer if used is None or newer.bundle.sha256 != used.bundle.sha256 else None
+    return None if newer.says_as(used) else newer
 
 
 def _tell(terminal: Terminal, outcome: Outcome) -> None:

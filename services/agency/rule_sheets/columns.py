@@ -103,6 +103,7 @@ SITUATION_COLUMNS: Final = (
     _words("Chế độ sử dụng", "access_mode", ACCESS, 14),
     _words("Hệ thống", "deployment", DEPLOYMENTS, 14),
     _column("Có mật mã cơ yếu", "state_cipher", FLAG, 10),
+    _words("Mức cao nhất của cơ quan (LAN độc lập)", "ceiling", LEVELS, 14),
     _column("Bộ trường", "profile", TEXT, 9),
     _words("Hồ sơ: mức cao nhất", "dossier.highest", LEVELS, 12),
     _column("Hồ sơ: có tiêu đề", "dossier.revealing", FLAG, 10),

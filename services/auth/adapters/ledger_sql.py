@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Row, and_, delete, func, inser
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.auth.adapters import ceilings_sql
 from services.auth.adapters import tables as t
 from services.auth.domain.agencies import (
     Agency,
@@ -23,6 +24,7 @@ from services.auth.domain.agencies import (
     Succession,
     SuccessionKind,
 )
+from services.auth.domain.ceilings import CeilingDecision
 from services.auth.domain.clients import Client, ClientKey, Scope
 from services.auth.domain.facts import Fact
 from services.auth.usecases.ports import NumberedFact
@@ -256,6 +258,20 @@ class SqlRecords:
                 source=source, ended_on=end.on, instrument=end.instrument, recorded_at=at
             )
         )
+
+    async def ceiling(self, decision: UUID) -> CeilingDecision | None:
+        return await ceilings_sql.ceiling(self._connection, decision)
+
+    async def ceilings(
+        self, *, agency: AgencyId | None, after: UUID | None, limit: int | None
+    ) -> list[CeilingDecision]:
+        return await ceilings_sql.ceilings(self._connection, agency=agency, after=after, limit=limit)
+
+    async def add_ceiling(self, decision: CeilingDecision) -> None:
+        await ceilings_sql.add(self._connection, decision)
+
+    async def settle_ceiling(self, decision: CeilingDecision) -> None:
+        await ceilings_sql.settle(self._connection, decision)
 
     async def fonds(self, *, creator: AgencyId | None, after: UUID | None, limit: int) -> list[Fonds]:
         query = (

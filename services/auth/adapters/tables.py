@@ -120,6 +120,37 @@ deposit_source_end = Table(
     Column("recorded_at", DateTime(timezone=True), nullable=False),
 )
 
+ceiling = Table(
+    "ceiling",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("agency", Uuid, ForeignKey("auth.agency.id"), nullable=False),
+    Column("level", Text, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    Column("number", Text, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("author", Uuid, ForeignKey("auth.client.id"), nullable=False),
+    Column("author_officer", Text, nullable=False),
+    Column("proposed_at", DateTime(timezone=True), nullable=False),
+    Index("ceiling_agency", "agency"),
+    CheckConstraint("level IN ('none', 'mat', 'toi_mat')"),
+    CheckConstraint("valid_to > valid_from"),
+    CheckConstraint("valid_from >= decided_on"),
+)
+
+ceiling_settlement = Table(
+    "ceiling_settlement",
+    metadata,
+    Column("ceiling", Uuid, ForeignKey("auth.ceiling.id"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("settled_by", Uuid, ForeignKey("auth.client.id"), nullable=False),
+    Column("officer", Text, nullable=False),
+    Column("settled_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("outcome IN ('approved', 'declined')"),
+)
+
 fonds = Table(
     "fonds",
     metadata,

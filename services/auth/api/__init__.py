@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.auth.api import registry_routes, token_routes
+from services.auth.api import ceiling_routes, registry_routes, token_routes
 from services.runtime.app import create_app
 from services.runtime.discovery import discovery_router
 from services.runtime.signed_requests import RouteKind
@@ -47,7 +47,7 @@ def create_api() -> FastAPI:
         service="auth",
         title="Nộp Lưu: auth",
         description=_DESCRIPTION.strip(),
-        routers=[token_routes.router, registry_routes.router, discovery_router()],
+        routers=[token_routes.router, registry_routes.router, ceiling_routes.router, discovery_router()],
     )
 
 

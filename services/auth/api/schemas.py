@@ -32,11 +32,13 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 FondsCode = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
+    """What every form of the API is: nothing that it does not name."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CodeIn(_Form):
+class CodeIn(Form):
     """An agency code from one day on, until (not including) another where it ended."""
 
     code: Annotated[str, StringConstraints(min_length=1, max_length=35)] = Field(
@@ -52,7 +54,7 @@ class CodeOut(CodeIn):
     scheme: CodeScheme
 
 
-class AgencyIn(_Form):
+class AgencyIn(Form):
     """An agency to register."""
 
     name: Line
@@ -64,7 +66,7 @@ class AgencyIn(_Form):
     instrument: Line | None = Field(default=None, description="The decision that established it, where known.")
 
 
-class EndIn(_Form):
+class EndIn(Form):
     """The first day on which something no longer holds, and the decision that says so."""
 
     on: date = Field(examples=["2025-07-01"])
@@ -80,7 +82,7 @@ class CodeEndIn(EndIn):
     code: Annotated[str, StringConstraints(min_length=1, max_length=35)]
 
 
-class RenamingIn(_Form):
+class RenamingIn(Form):
     """What an agency is called from a day on; it stays the same agency."""
 
     name: Line
@@ -88,7 +90,7 @@ class RenamingIn(_Form):
     instrument: Line = Field(description="Number and date of the decision.")
 
 
-class NameOut(_Form):
+class NameOut(Form):
     """A name from a day on."""
 
     name: str
@@ -96,7 +98,7 @@ class NameOut(_Form):
     instrument: str | None
 
 
-class AgencyOut(_Form):
+class AgencyOut(Form):
     """An agency as it stood on the day asked for; `valid_to` is the first day on which it is no more."""
 
     id: UUID
@@ -125,14 +127,14 @@ class AgencyOut(_Form):
         )
 
 
-class AgencyPage(_Form):
+class AgencyPage(Form):
     """Agencies in the order of their ids; `next` is the `after` of the following page."""
 
     agencies: list[AgencyOut]
     next: UUID | None
 
 
-class SuccessionIn(_Form):
+class SuccessionIn(Form):
     """What one decision did. The predecessors of a merger, a split or a dissolution end on its day.
 
     From that day on the successors submit for their fonds and follow their packages, and nobody else does. A detached
@@ -155,7 +157,7 @@ class SuccessionIn(_Form):
         )
 
 
-class SuccessionOut(_Form):
+class SuccessionOut(Form):
     """One agency followed another."""
 
     predecessor: UUID
@@ -165,7 +167,7 @@ class SuccessionOut(_Form):
     instrument: str
 
 
-class DepositSourceIn(_Form):
+class DepositSourceIn(Form):
     """An entry of the list of deposit sources (danh mục nguồn nộp lưu): who must deposit to which archive."""
 
     agency: UUID
@@ -180,7 +182,7 @@ class DepositSourceIn(_Form):
         )
 
 
-class DepositSourceOut(_Form):
+class DepositSourceOut(Form):
     """An entry as listed; it ends with either of its bodies."""
 
     id: UUID
@@ -202,14 +204,14 @@ class DepositSourceOut(_Form):
         )
 
 
-class DepositSourcePage(_Form):
+class DepositSourcePage(Form):
     """Entries in the order of their ids; `next` is the `after` of the following page."""
 
     deposit_sources: list[DepositSourceOut]
     next: UUID | None
 
 
-class FondsIn(_Form):
+class FondsIn(Form):
     """A fonds to register."""
 
     code: FondsCode
@@ -219,7 +221,7 @@ class FondsIn(_Form):
     deposit_source: Line | None = None
 
 
-class FondsOut(_Form):
+class FondsOut(Form):
     """A fonds as registered; id and code never change. It is closed from the day on which its creator ceased."""
 
     id: UUID
@@ -243,14 +245,14 @@ class FondsOut(_Form):
         )
 
 
-class FondsPage(_Form):
+class FondsPage(Form):
     """Fonds in the order of their ids; `next` is the `after` of the following page."""
 
     fonds: list[FondsOut]
     next: UUID | None
 
 
-class HistoryOut(_Form):
+class HistoryOut(Form):
     """Everything that is recorded of one agency, in the order of the days on which it took effect."""
 
     agency: AgencyOut
@@ -289,7 +291,7 @@ def _succession(entry: Succession) -> SuccessionOut:
     )
 
 
-class KeyIn(_Form):
+class KeyIn(Form):
     """A key as its holder offers it. Compare its thumbprint with the holder through another channel than the mail."""
 
     proof: Annotated[str, StringConstraints(min_length=1, max_length=MAX_TOKEN)] = Field(
@@ -303,7 +305,7 @@ class KeyIn(_Form):
         return KeyOffer(self.proof, self.not_before, self.not_after)
 
 
-class KeyOut(_Form):
+class KeyOut(Form):
     """A key as enrolled; `kid` is its RFC 7638 thumbprint and stands as `keyid` in every signature by it."""
 
     kid: str
@@ -323,7 +325,7 @@ class KeyOut(_Form):
         )
 
 
-class ClientIn(_Form):
+class ClientIn(Form):
     """A client to enrol, with its first keys."""
 
     agency: UUID
@@ -333,7 +335,7 @@ class ClientIn(_Form):
     keys: list[KeyIn] = Field(default_factory=list, max_length=10)
 
 
-class ClientOut(_Form):
+class ClientOut(Form):
     """A client as enrolled, with all its keys, revoked ones too."""
 
     id: UUID
@@ -358,21 +360,21 @@ class ClientOut(_Form):
         )
 
 
-class ClientPage(_Form):
+class ClientPage(Form):
     """Clients in the order of their ids; `next` is the `after` of the following page."""
 
     clients: list[ClientOut]
     next: UUID | None
 
 
-class FactsOut(_Form):
+class FactsOut(Form):
     """Facts in order, each with its number `seq` and its `type`; `last` is the number of the last one there is."""
 
     facts: list[dict[str, object]]
     last: int
 
 
-class TokenOut(_Form):
+class TokenOut(Form):
     """RFC 6749 §5.1."""
 
     access_token: str
@@ -381,13 +383,13 @@ class TokenOut(_Form):
     scope: str
 
 
-class JwkSetOut(_Form):
+class JwkSetOut(Form):
     """RFC 7517 §5."""
 
     keys: list[dict[str, str]]
 
 
-class ServerMetadataOut(_Form):
+class ServerMetadataOut(Form):
     """RFC 8414 §2."""
 
     issuer: str

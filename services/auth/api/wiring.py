@@ -41,4 +41,10 @@ def _wiring(request: Request) -> Wiring:
 Wired = Annotated[Wiring, Depends(_wiring)]
 Registering = Annotated[Caller, require("registrar")]
 Looking = Annotated[Caller, require("registrar", "supervisor", "archivist", "auditor")]
+Authoring = Annotated[Caller, require("rule-author")]
+Approving = Annotated[Caller, require("rule-approver")]
+RuleOfficer = Annotated[Caller, require("rule-author", "rule-approver")]
+RulesReader = Annotated[
+    Caller, require("rule-author", "rule-approver", "registrar", "supervisor", "archivist", "auditor")
+]
 Serving = Annotated[Caller, require("service")]

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from services.auth.domain.agencies import Agency, CodePeriod, DepositSource, End, Fonds, Name, Succession
+from services.auth.domain.ceilings import CeilingDecision
 from services.auth.domain.clients import Client, ClientKey
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.identifiers import AgencyId, ClientId
@@ -82,6 +83,16 @@ def succession_fact(succession: Succession) -> Fact:
         "kind": succession.kind.value,
         "effective_on": succession.effective_on.isoformat(),
         "instrument": succession.instrument,
+    }
+
+
+def ceiling_fact(decision: CeilingDecision, at: datetime) -> Fact:
+    """`at`: when it was approved. The officers stay in the registry and its log."""
+    return {
+        "type": "agency-ceiling",
+        "id": str(decision.id),
+        "agency": str(decision.terms.agency),
+        **decision.ceiling(at).as_json(),
     }
 
 

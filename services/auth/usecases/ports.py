@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.auth.domain.agencies import Agency, CodePeriod, DepositSource, End, Fonds, Name, Succession
+from services.auth.domain.ceilings import CeilingDecision
 from services.auth.domain.clients import Client, ClientKey
 from services.auth.domain.facts import Fact
 from services.kernel.identifiers import AgencyCode, AgencyId, ClientId
@@ -74,6 +75,18 @@ class Records(Protocol):
     async def add_deposit_source(self, source: DepositSource, at: datetime) -> None: ...
 
     async def end_deposit_source(self, source: UUID, end: End, at: datetime) -> None: ...
+
+    async def ceiling(self, decision: UUID) -> CeilingDecision | None: ...
+
+    async def ceilings(
+        self, *, agency: AgencyId | None, after: UUID | None, limit: int | None
+    ) -> list[CeilingDecision]:
+        """Decisions, settled or not, in the order of their ids."""
+
+    async def add_ceiling(self, decision: CeilingDecision) -> None: ...
+
+    async def settle_ceiling(self, decision: CeilingDecision) -> None:
+        """Keep how it was settled, of one that was not."""
 
     async def fonds(self, *, creator: AgencyId | None, after: UUID | None, limit: int) -> list[Fonds]: ...
 

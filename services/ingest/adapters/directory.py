@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
+from services.kernel.ceilings import Ceiling
 from services.kernel.classification import Successions
 from services.kernel.identifiers import AgencyId, FondsId
 from services.kernel.records import OfficerKey
+from services.kernel.secrecy import Level
 from services.kernel.vietnam import day_in_vietnam
 from services.runtime.registry_feed import Registry
 
 
 class RegistryDirectory:
-    """See `usecases.ports.Directory` and `usecases.classification_ports.Bodies`, `usecases.inspection_ports.AgencyNames`. Every question raises RegistryStale while the copy is too old."""
+    """See `usecases.ports.Directory`, `usecases.ports.Ceilings`, `usecases.classification_ports.Bodies`, `usecases.inspection_ports.AgencyNames`. Every question raises RegistryStale while the copy is too old."""
 
     def __init__(self, registry: Registry, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = registry
@@ -28,6 +30,15 @@ class RegistryDirectory:
 
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
         return self._registry.state.followed_by(agency, self._today())
+
+    def ceiling(self, agency: AgencyId) -> Level:
+        return self._registry.state.ceiling(agency, self._today())
+
+    def ceilings(self, agency: AgencyId) -> Sequence[Ceiling]:
+        return self._registry.state.ceilings(agency)
+
+    def ceiling_at(self, agency: AgencyId, moment: datetime) -> Level:
+        return self._registry.state.ceiling(agency, day_in_vietnam(moment), known_at=moment)
 
     def officer_key(self, kid: str) -> OfficerKey | None:
         return self._registry.state.officer_key(kid, self._clock())

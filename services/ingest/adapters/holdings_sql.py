@@ -33,6 +33,7 @@ class SqlHoldings:
         query = (
             select(
                 columns.id,
+                columns.agency,
                 columns.declared_at,
                 columns.verdicts,
                 func.length(t.package_document.c.manifest).label("size"),
@@ -51,6 +52,7 @@ class SqlHoldings:
             return [
                 Holding(
                     PackageId(row.id),
+                    AgencyId(row.agency),
                     row.declared_at,
                     row.size,
                     tuple(verdict_from_json(entry) for entry in row.verdicts),

@@ -15,15 +15,21 @@ _HELD = frozenset({Effect.WITHHOLD, Effect.QUARANTINE})
 
 
 def judge_manifest(
-    data: bytes, compiled: CompiledBundle, *, rules_sha256: bytes, today: date, deployment: DeploymentProfile
+    data: bytes,
+    compiled: CompiledBundle,
+    *,
+    rules_sha256: bytes,
+    today: date,
+    deployment: DeploymentProfile,
+    ceiling: Level,
 ) -> Judged:
-    """Parse and judge.
+    """Parse and judge; `ceiling` is that of the agency that hands it in.
 
     Raises:
         ManifestTooLarge, ManifestTooComplex, ManifestNotJson, ManifestInvalid.
     """
     manifest = parse(data)
-    verdicts = compiled.judge(manifest, today=today, deployment=deployment)
+    verdicts = compiled.judge(manifest, today=today, deployment=deployment, ceiling=ceiling)
     levels = [_level(document, verdict, today) for document, verdict in zip(manifest.documents, verdicts, strict=True)]
     return Judged(
         manifest_sha256=manifest.sha256,

@@ -21,7 +21,7 @@ from services.ingest.usecases.ports import Judged, Rules
 from services.kernel.manifest import MAX_MANIFEST, component_bound
 from services.kernel.refusals.manifests import ManifestTooLarge
 from services.kernel.refusals.packages import DeclarationLost
-from services.kernel.secrecy import DeploymentProfile
+from services.kernel.secrecy import DeploymentProfile, Level
 
 LARGE_COMPONENTS = 1000
 _LARGE_BYTES = 2 * 1024 * 1024  # a manifest of many documents without components is slow to judge, too
@@ -40,12 +40,12 @@ class ManifestJudge:
     def is_large(self, manifest: bytes) -> bool:
         return len(manifest) > _LARGE_BYTES or component_bound(manifest) > LARGE_COMPONENTS
 
-    async def judge(self, manifest: bytes, rules: Rules, today: date) -> Judged:
+    async def judge(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
         if len(manifest) > MAX_MANIFEST:
             raise ManifestTooLarge(limit=MAX_MANIFEST)
         if self.is_large(manifest):
             async with self._children:
-                return await self._in_child(manifest, rules, today)
+                return await self._in_child(manifest, rules, today, ceiling)
         work = partial(
             judge_manifest,
             manifest,
@@ -53,6 +53,7 @@ class ManifestJudge:
             rules_sha256=rules.sha256,
             today=today,
             deployment=self._deployment,
+            ceiling=ceiling,
         )
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
@@ -60,7 +61,7 @@ class ManifestJudge:
         """End the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _in_child(self, manifest: bytes, rules: Rules, today: date) -> Judged:
+    async def _in_child(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
         """Raises DeclarationLost where the child died; a refusal of the manifest is raised as the child raised it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -68,6 +69,7 @@ class ManifestJudge:
             judging_child.__name__,
             today.isoformat(),
             self._deployment.value,
+            ceiling.wire,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # a traceback would quote the manifest

@@ -66,14 +66,19 @@ def judged(answer: bytes) -> Judged:
     )
 
 
-def answer(asked: bytes, today: date, deployment: DeploymentProfile) -> bytes:
+def answer(asked: bytes, today: date, deployment: DeploymentProfile, ceiling: Level) -> bytes:
     """Judge the manifest in a question."""
     (length,) = _LENGTH.unpack_from(asked)
     bundle = load_bundle(asked[_LENGTH.size : _LENGTH.size + length])
     manifest = asked[_LENGTH.size + length :]
     try:
         found = judge_manifest(
-            manifest, compile_bundle(bundle), rules_sha256=bundle.sha256, today=today, deployment=deployment
+            manifest,
+            compile_bundle(bundle),
+            rules_sha256=bundle.sha256,
+            today=today,
+            deployment=deployment,
+            ceiling=ceiling,
         )
     except Refusal as refusal:
         return _encoded({"refusal": kept(refusal)})
@@ -119,8 +124,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the manifest
-    today, deployment = date.fromisoformat(sys.argv[1]), DeploymentProfile(sys.argv[2])
-    sys.stdout.buffer.write(answer(sys.stdin.buffer.read(), today, deployment))
+    today, deployment, ceiling = sys.argv[1:4]
+    asked = sys.stdin.buffer.read()
+    sys.stdout.buffer.write(
+        answer(asked, date.fromisoformat(today), DeploymentProfile(deployment), Level.from_wire(ceiling))
+    )
     sys.stdout.buffer.flush()
 
 

@@ -51,14 +51,15 @@ async def current(wired: Wired, _: Calling) -> Response:
     summary="Khóa của người ký bộ quy tắc / Who signed the rules in force",
     description=(
         "The public keys by which the rules in force are checked offline, with the scopes their owners had. A client "
-        "may pin them; an officer is named by client only."
+        "may pin them; an officer is named by client only. With them what the caller's own agency may hand in over the "
+        "independent LAN, which its offline check needs as well."
     ),
     response_model=RulesSigners,
     responses=refusing(RulesMissing),
 )
-async def signers(wired: Wired, _: Calling) -> RulesSigners:
+async def signers(wired: Wired, caller: Calling) -> RulesSigners:
     rules = await wired.rules.current(fresh=True)
-    return RulesSigners.of(rules, signers_of(rules, directory=wired.directory))
+    return RulesSigners.of(rules, signers_of(rules, directory=wired.directory), wired.directory.ceilings(caller.agency))
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from services.ingest.domain.states import State
 from services.ingest.usecases.declare_package import Declared
 from services.ingest.usecases.ports import Finding, Judged, PackageDescription, PublishedRules, Rules, Verdict
 from services.ingest.usecases.read_package import PackageStatus
+from services.kernel.ceilings import Ceiling
 from services.kernel.records import OfficerKey
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, lowercase hex.")]
@@ -239,15 +240,32 @@ class RulesSigner(Answer):
     jwk: dict[str, str]
 
 
+class AgencyCeiling(Answer):
+    """One decision on how secret a record the asking agency may hand in over the independent LAN.
+
+    Of those whose first day has come the one with the latest first day counts, of two the later in the list; when it
+    ends nothing comes back, and without one it is `none`.
+    """
+
+    level: str
+    valid_from: date
+    valid_to: date | None = Field(description="The first day on which it no longer holds.")
+    number: str
+    decided_on: date
+    authority: str
+    recorded_at: datetime
+
+
 class RulesSigners(Answer):
-    """Who signed the rules in force."""
+    """Who signed the rules in force, and what the asking agency may hand in under them."""
 
     version: int
     sha256: Digest
     signers: list[RulesSigner]
+    ceilings: list[AgencyCeiling]
 
     @classmethod
-    def of(cls, rules: Rules, signers: Mapping[str, OfficerKey]) -> RulesSigners:
+    def of(cls, rules: Rules, signers: Mapping[str, OfficerKey], ceilings: Sequence[Ceiling]) -> RulesSigners:
         return cls(
             version=rules.version,
             sha256=rules.sha256.hex(),
@@ -255,6 +273,7 @@ class RulesSigners(Answer):
                 RulesSigner(kid=kid, client=key.client, scopes=sorted(key.scopes), jwk=dict(key.jwk))
                 for kid, key in signers.items()
             ],
+            ceilings=[AgencyCeiling.model_validate(entry.as_json()) for entry in ceilings],
         )
 
 

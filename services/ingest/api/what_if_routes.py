@@ -102,6 +102,11 @@ async def ask(
     require_media_type(request, "application/json")
     draft = await checked_body(request, sender, max_bytes=MAX_BUNDLE)
     found = await what_if(
-        draft, since, None if after is None else PackageId(after), holdings=wired.holdings, judge=wired.judge
+        draft,
+        since,
+        None if after is None else PackageId(after),
+        holdings=wired.holdings,
+        judge=wired.judge,
+        ceilings=wired.directory,
     )
     return WhatIfAnswer.of(found)

@@ -76,7 +76,8 @@ async def check_manifest(
         RulesMissing: no bundle is in force.
         ContentHeld: an officer holds some of the content.
     """
-    judged = await judge.judge(manifest, await rules.current(), world.today())
+    ceiling = directory.ceiling(submitter.agency)
+    judged = await judge.judge(manifest, await rules.current(), world.today(), ceiling)
     _fonds(judged, submitter, directory)
     if judged.refused:
         raise rules_refusal(judged.verdicts, "/v1/packages:check")
@@ -131,7 +132,8 @@ async def declare_package(
 
     Source: DESIGN 5.1, 5.2, 5.5, 8, 9.
     """
-    judged = await judge.judge(manifest, await rules.current(), world.today())
+    ceiling = directory.ceiling(submitter.agency)
+    judged = await judge.judge(manifest, await rules.current(), world.today(), ceiling)
     fonds = _fonds(judged, submitter, directory)
     if judged.refused:
         await _keep_refusal(manifest, package_id, submitter, judged, ledger, world)

@@ -20,9 +20,13 @@ from services.kernel.secrecy import Effect, Level
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A package whose manifest is kept; `size` are the manifest's bytes, `verdicts` those it was declared with."""
+    """A package whose manifest is kept; `size` are the manifest's bytes, `verdicts` those it was declared with.
+
+    `agency` handed it in.
+    """
 
     package: PackageId
+    agency: AgencyId
     declared_at: datetime
     size: int
     verdicts: tuple[Verdict, ...]

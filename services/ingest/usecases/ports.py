@@ -16,6 +16,7 @@ from uuid import UUID
 from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
 from services.ingest.usecases.erasure_ports import Erasures
+from services.kernel.ceilings import Ceiling
 from services.kernel.identifiers import AgencyId, AttemptId, ClientId, ComponentId, FondsId, KeyId, PackageId
 from services.kernel.layout import Plan, Segment
 from services.kernel.records import OfficerKey
@@ -493,8 +494,11 @@ class Judge(Protocol):
 
     def is_large(self, manifest: bytes) -> bool: ...
 
-    async def judge(self, manifest: bytes, rules: Rules, today: date) -> Judged:
-        """Raises ManifestInvalid with every problem of the manifest."""
+    async def judge(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
+        """`ceiling` is that of the agency that hands the manifest in.
+
+        Raises ManifestInvalid with every problem of the manifest.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,7 +541,18 @@ class IncidentOpener(Protocol):
         """
 
 
-class Directory(Protocol):
+class Ceilings(Protocol):
+    """What agencies were allowed to hand in, as it was known then."""
+
+    def ceiling_at(self, agency: AgencyId, moment: datetime) -> Level:
+        """The ceiling by which a declaration of that moment was judged: later decisions do not change it.
+
+        Raises:
+            RegistryStale
+        """
+
+
+class Directory(Ceilings, Protocol):
     """What auth says of agencies and fonds, at most two seconds old, as it holds today."""
 
     def fonds_for(self, agency: AgencyId, code: str, creator: str) -> FondsId | None:
@@ -547,6 +562,12 @@ class Directory(Protocol):
 
     def agencies_followed_by(self, agency: AgencyId) -> Sequence[AgencyId]:
         """The agency itself and every predecessor whose packages it may follow; none once it has ended."""
+
+    def ceiling(self, agency: AgencyId) -> Level:
+        """How secret a record this agency may hand in over the independent LAN today."""
+
+    def ceilings(self, agency: AgencyId) -> Sequence[Ceiling]:
+        """Every decision on that, in the order of their recording."""
 
     def officer_key(self, kid: str) -> OfficerKey | None:
         """An officer's key that is neither revoked nor outside its window."""

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Final
 
 from services.ingest.usecases.holdings import Holding, Holdings, Rejudged, Rejudging, effects_of
-from services.ingest.usecases.ports import IncidentOpener, Judge, Rules, RuleStore, World
+from services.ingest.usecases.ports import Ceilings, IncidentOpener, Judge, Rules, RuleStore, World
 from services.ingest.usecases.restate_holding import manifest_on
 from services.kernel.refusals import Refusal
 from services.kernel.refusals.packages import DeclarationLost, RulesMissing
 from services.kernel.refusals.platform import RegistryStale
-from services.kernel.secrecy import Effect
+from services.kernel.secrecy import Effect, Level
 
 BATCH: Final = 20  # packages between two standings: so much is judged again after a crash
 LATE: Final = timedelta(minutes=20)
@@ -21,12 +21,15 @@ LATE: Final = timedelta(minutes=20)
 UNREADABLE: Final = "unreadable"  # in the place of a rule's id where a kept manifest can no longer be read
 
 
-async def rejudge_holdings(*, rules: RuleStore, holdings: Holdings, judge: Judge, world: World) -> int:
+async def rejudge_holdings(
+    *, rules: RuleStore, holdings: Holdings, judge: Judge, ceilings: Ceilings, world: World
+) -> int:
     """Judge every holding once by the bundle in force and keep what is now secret; returns how many were found.
 
     Runs in batches and goes on where it stopped; safe to repeat at any time. Holdings are judged as of today,
     by the secrecy that the steps of their classification have given them. A second, short sweep takes what was declared by the older bundle while the first one ran.
 
+    An agency's ceiling is the one by which the holding was declared: one that was lowered since keeps nothing back here.
     A document is found where the rules now hold it back, withhold it or refuse it, and did so less when it was declared.
     """
     try:
@@ -41,7 +44,15 @@ async def rejudge_holdings(*, rules: RuleStore, holdings: Holdings, judge: Judge
             return found  # a later run ends it
         page = await holdings.page(standing.after, BATCH, since=since, not_by=current.sha256)
         if page:
-            news = [finding for held in page for finding in await _findings(held, current, holdings, judge, world)]
+            try:
+                allowed = [ceilings.ceiling_at(held.agency, held.declared_at) for held in page]
+            except RegistryStale:
+                return found  # a later run goes on here
+            news = [
+                finding
+                for held, ceiling in zip(page, allowed, strict=True)
+                for finding in await _findings(held, current, ceiling, holdings, judge, world)
+            ]
             standing = replace(standing, after=page[-1].package)
         else:
             news = []
@@ -72,11 +83,13 @@ def _swept(standing: Rejudging, world: World) -> Rejudging:
     return replace(standing, ended_at=world.now())
 
 
-async def _findings(held: Holding, rules: Rules, holdings: Holdings, judge: Judge, world: World) -> Sequence[Rejudged]:
+async def _findings(
+    held: Holding, rules: Rules, ceiling: Level, holdings: Holdings, judge: Judge, world: World
+) -> Sequence[Rejudged]:
     before = effects_of(held.verdicts)
     try:
         today = world.today()
-        judged = await judge.judge(await manifest_on(held.package, today, holdings=holdings), rules, today)
+        judged = await judge.judge(await manifest_on(held.package, today, holdings=holdings), rules, today, ceiling)
     except DeclarationLost:
         raise  # the child died: the job is run again
     except Refusal:

@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Final
 
 from services.ingest.usecases.holdings import Holding, Holdings, effects_of
-from services.ingest.usecases.ports import Judge, Rules, Verdict
+from services.ingest.usecases.ports import Ceilings, Judge, Rules, Verdict
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals import Refusal
 from services.kernel.rules import compile_bundle, load_bundle
@@ -52,16 +52,21 @@ class WhatIf:
     after: PackageId | None
 
 
-async def what_if(draft: bytes, since: date, after: PackageId | None, *, holdings: Holdings, judge: Judge) -> WhatIf:
+async def what_if(
+    draft: bytes, since: date, after: PackageId | None, *, holdings: Holdings, judge: Judge, ceilings: Ceilings
+) -> WhatIf:
     """Judge a page of what was declared from `since` on, each package as of the day of its declaration.
+
+    The agency's ceiling is the one known at that moment, whatever was decided since.
 
     `draft` is a bundle's canonical payload; it need not be signed or be newer. A verdict changes where its effect or its
     rules do.
 
     Raises:
         BundleInvalid: of the draft.
+        RegistryStale
 
-    Source: DESIGN 9; DECISION-0019.
+    Source: DESIGN 9; DECISION-0019, DECISION-0024.
     """
     bundle = load_bundle(draft)
     compiled = await asyncio.to_thread(compile_bundle, bundle)
@@ -72,8 +77,11 @@ async def what_if(draft: bytes, since: date, after: PackageId | None, *, holding
     changed: list[ChangedPackage] = []
     unreadable = 0
     for entry in held:
+        ceiling = ceilings.ceiling_at(entry.agency, entry.declared_at)
         try:
-            judged = await judge.judge(await holdings.manifest(entry.package), rules, day_in_vietnam(entry.declared_at))
+            judged = await judge.judge(
+                await holdings.manifest(entry.package), rules, day_in_vietnam(entry.declared_at), ceiling
+            )
         except Refusal:
             unreadable += 1
             continue

@@ -66,10 +66,16 @@ class CompiledBundle:
         self._programs = sorted(programs, key=lambda program: -program[0].effect)
 
     def judge(
-        self, manifest: Manifest, *, today: date, deployment: DeploymentProfile, state_cipher: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        today: date,
+        deployment: DeploymentProfile,
+        state_cipher: bool = False,
+        ceiling: Level = Level.NONE,
     ) -> list[DocumentVerdict]:
-        """One verdict a document, in the order of the manifest."""
-        circumstances = Circumstances(today, deployment, state_cipher)
+        """One verdict a document, in the order of the manifest; `ceiling` is that of the agency that hands it in."""
+        circumstances = Circumstances(today, deployment, state_cipher, ceiling)
         known: dict[Situation, Judgement] = {}
         verdicts: list[DocumentVerdict] = []
         for index, situation in enumerate(situations(manifest, circumstances)):

@@ -36,6 +36,7 @@ VARIABLES: Final[Mapping[str, FactType]] = {
     "env.today": _D,
     "env.deployment": _S,  # open, independent-lan
     "env.state_cipher": _B,  # a cipher approved by the state (cơ yếu) protects the deployment
+    "agency.ceiling": _S,  # none, mat, toi_mat: how secret a record the sender may hand in over the independent LAN
     "dossier.profile": _S,  # party, tt02, tt05
     "dossier.highest_level": _S,  # of its documents and its dossier; unknown where one is unknown
     "dossier.level": _S,  # empty where the dossier has no label of its own
@@ -99,6 +100,7 @@ def facts_of(situation: Situation) -> dict[str, Value]:
         "env.today": _moment(today),
         "env.deployment": circumstances.deployment.value,
         "env.state_cipher": circumstances.state_cipher,
+        "agency.ceiling": circumstances.ceiling.wire,
         "dossier.profile": package.profile,
         "dossier.highest_level": _word(package.highest),
         "dossier.level": "" if dossier is None else _word(dossier.level),

@@ -23,6 +23,8 @@ from services.kernel.rules.situations import Situation, example
 
 _MOMENT: Final = re.compile(r"""timestamp\(\s*(["'])(.*?)\1\s*\)""")
 
+CEILING: Final = "agency.ceiling"
+
 REMARKS: Final[Mapping[str, Text]] = {
     "unconfirmed": Text("Chưa được xác nhận với văn bản pháp luật.", "Not confirmed against the text of the law."),
     "may-fail": Text(
@@ -43,6 +45,10 @@ REMARKS: Final[Mapping[str, Text]] = {
         "Một căn cứ hết hiệu lực trước ngày có hiệu lực của chính nó.",
         "A basis ends before the day on which it begins.",
     ),
+    "ceiling-unread": Text(
+        "Không quy tắc nào xét agency.ceiling: mức cao nhất của từng cơ quan trên mạng LAN độc lập không có tác dụng.",
+        "No rule reads agency.ceiling: what each agency may hand in over the independent LAN has no effect.",
+    ),
     "number-missing": Text(
         "Quy tắc số này có trong bộ gốc mà không có ở đây.",
         "The baseline has a rule of this number, this bundle has none.",
@@ -52,7 +58,7 @@ REMARKS: Final[Mapping[str, Text]] = {
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to look at: the rule's id (or the number that is missing), a code, the words."""
+    """Something to look at: the rule's id (or the number, or the fact, that is missing), a code, the words."""
 
     rule: str
     code: str
@@ -85,6 +91,8 @@ def remarks(compiled: CompiledBundle) -> list[Remark]:
     for number in dict.fromkeys(_number(str(row["id"])) for row in baseline_rows()):
         if number not in numbers:
             found.append(Remark(number, "number-missing", REMARKS["number-missing"]))
+    if not any(CEILING in rule.cel for rule in rules):
+        found.append(Remark(CEILING, "ceiling-unread", REMARKS["ceiling-unread"]))
     return found
 
 

@@ -21,11 +21,16 @@ from services.kernel.secrecy import DeploymentProfile, Level, Secrecy
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Where and when a manifest is judged. `state_cipher`: a state-approved (cơ yếu) cipher protects the deployment."""
+    """Where, when and of whom a manifest is judged.
+
+    `state_cipher`: a state-approved (cơ yếu) cipher protects the deployment. `ceiling`: how secret a record the agency
+    that hands it in may hand in over the independent LAN.
+    """
 
     today: date
     deployment: DeploymentProfile
     state_cipher: bool = False
+    ceiling: Level = Level.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ def situations(manifest: Manifest, circumstances: Circumstances) -> Iterator[Sit
 def example(value: Mapping[str, object]) -> Situation:
     """The situation that an example of a row describes.
 
-        {"today": "2026-11-24", "deployment": "open", "state_cipher": false, "secrecy": {"level": "mat", …},
+        {"today": "2026-11-24", "deployment": "open", "state_cipher": false, "ceiling": "none",
+         "secrecy": {"level": "mat", …},
          "revealing": true, "beyond_stub": true, "components": 1, "access_mode": "", "profile": "party",
          "dossier": {"secrecy": {…}, "revealing": true, "access_mode": "", "highest": "mat"}}
 
@@ -110,11 +116,14 @@ def example(value: Mapping[str, object]) -> Situation:
     dossier_secrecy = _secrecy(around.pop("secrecy", None))
     levels = [secrecy.level, *([] if dossier_secrecy is None else [dossier_secrecy.level])]
     if "highest" in around:
-        levels.append(_level(around.pop("highest")))
+        levels.append(_level(around.pop("highest"), "highest"))
     revealing = _flag(members, "revealing", default=True)
     found = Situation(
         circumstances=Circumstances(
-            today, DeploymentProfile(str(deployment)), state_cipher=_flag(members, "state_cipher", default=False)
+            today,
+            DeploymentProfile(str(deployment)),
+            state_cipher=_flag(members, "state_cipher", default=False),
+            ceiling=_level(members.pop("ceiling", Level.NONE.wire), "ceiling"),
         ),
         package=PackageSituation(
             profile=str(profile),
@@ -159,11 +168,11 @@ def _secrecy(value: object) -> Secrecy | None:
     return secrecy
 
 
-def _level(value: object) -> Level:
+def _level(value: object, name: str) -> Level:
     try:
         return Level.from_wire(str(value))
     except ValueError:
-        raise ExampleInvalid("highest") from None
+        raise ExampleInvalid(name) from None
 
 
 def _flag(members: dict[str, object], name: str, *, default: bool) -> bool:

@@ -22,6 +22,7 @@ from services.kernel.canonical import canonical
 from services.kernel.identifiers import PackageId
 from services.kernel.rules import baseline_bundle
 from services.kernel.rules.model import PAYLOAD_TYPE
+from services.kernel.secrecy import Level
 from services.runtime.database import transaction
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest
@@ -92,7 +93,13 @@ async def signers(gateway: Ingest) -> Signers:
 async def rejudge(gateway: Ingest) -> int:
     await gateway.registry.poll()
     wiring = gateway.wiring
-    return await rejudge_holdings(rules=wiring.rules, holdings=wiring.holdings, judge=wiring.judge, world=wiring.world)
+    return await rejudge_holdings(
+        rules=wiring.rules,
+        holdings=wiring.holdings,
+        judge=wiring.judge,
+        ceilings=wiring.directory,
+        world=wiring.world,
+    )
 
 
 async def rows(gateway: Ingest, query: str) -> list[Any]:
@@ -174,15 +181,21 @@ async def test_it_goes_on_where_it_stopped(gateway: Ingest, signers: Signers, mo
         def is_large(self, manifest: bytes) -> bool:
             return False
 
-        async def judge(self, manifest: bytes, rules: Rules, today: date) -> Any:
+        async def judge(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Any:
             if len(judged) == 2:
                 raise ConnectionError
             judged.append(manifest)
-            return await gateway.wiring.judge.judge(manifest, rules, today)
+            return await gateway.wiring.judge.judge(manifest, rules, today, ceiling)
 
     wiring = gateway.wiring
     with pytest.raises(ConnectionError):
-        await rejudge_holdings(rules=wiring.rules, holdings=wiring.holdings, judge=Dying(), world=wiring.world)
+        await rejudge_holdings(
+            rules=wiring.rules,
+            holdings=wiring.holdings,
+            judge=Dying(),
+            ceilings=wiring.directory,
+            world=wiring.world,
+        )
     assert len(await rows(gateway, "SELECT 1 FROM ingest.rejudged")) == 2
     assert await rejudge(gateway) == 2
     assert [row.judged for row in await rows(gateway, "SELECT judged FROM ingest.rejudging WHERE version = 2")] == [4]

@@ -41,7 +41,7 @@ from services.kernel.refusals import Refusal
 from services.kernel.refusals.packages import AbandonTooLate, ComponentUnknown
 from services.kernel.rules import baseline_bundle, compile_bundle, load_bundle
 from services.kernel.sealing.open import SealBroken
-from services.kernel.secrecy import DeploymentProfile
+from services.kernel.secrecy import DeploymentProfile, Level
 from services.runtime.object_store.memory import MemoryStore
 from tests.support.ingest_manifests import Dossier
 from tests.support.ingest_memory import MemoryKeys, MemoryLedger, MovedWorld, OneAgency
@@ -60,9 +60,14 @@ class PlainJudge:
     def is_large(self, manifest: bytes) -> bool:
         return False
 
-    async def judge(self, manifest: bytes, rules: Rules, today: date) -> Judged:
+    async def judge(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
         return judge_manifest(
-            manifest, rules.compiled, rules_sha256=rules.sha256, today=today, deployment=DeploymentProfile.OPEN
+            manifest,
+            rules.compiled,
+            rules_sha256=rules.sha256,
+            today=today,
+            deployment=DeploymentProfile.OPEN,
+            ceiling=ceiling,
         )
 
 

@@ -37,7 +37,11 @@ SECRECIES = st.builds(
     paper_location=st.sampled_from(["", "Kho 1"]),
 )
 CIRCUMSTANCES = st.builds(
-    Circumstances, today=DAYS, deployment=st.sampled_from(list(DeploymentProfile)), state_cipher=st.booleans()
+    Circumstances,
+    today=DAYS,
+    deployment=st.sampled_from(list(DeploymentProfile)),
+    state_cipher=st.booleans(),
+    ceiling=st.sampled_from(list(Level)),
 )
 PACKAGES = st.builds(
     PackageSituation,

@@ -109,6 +109,7 @@ def test_on_the_lan_what_is_protected_needs_every_condition(situation: Situation
         return
     assert judgement.effect is Effect.CONDITIONAL
     assert secrecy.level is not Level.TUYET_MAT
+    assert secrecy.level <= situation.circumstances.ceiling <= Level.TOI_MAT
     assert secrecy.permission
     assert secrecy.permission_on
     assert secrecy.permission_by

@@ -65,13 +65,21 @@ def judged(
     rules: CompiledBundle = BASELINE,
     deployment: DeploymentProfile = OPEN,
     today: date = TODAY,
+    ceiling: Level = Level.NONE,
     **head: Any,
 ) -> list[DocumentVerdict]:
-    return rules.judge(parsed(manifest(*documents, **head)), today=today, deployment=deployment)
+    return rules.judge(parsed(manifest(*documents, **head)), today=today, deployment=deployment, ceiling=ceiling)
 
 
-def one(entry: Json, *, deployment: DeploymentProfile = OPEN, today: date = TODAY, **head: Any) -> DocumentVerdict:
-    [verdict] = judged(entry, deployment=deployment, today=today, **head)
+def one(
+    entry: Json,
+    *,
+    deployment: DeploymentProfile = OPEN,
+    today: date = TODAY,
+    ceiling: Level = Level.NONE,
+    **head: Any,
+) -> DocumentVerdict:
+    [verdict] = judged(entry, deployment=deployment, today=today, ceiling=ceiling, **head)
     return verdict
 
 
@@ -207,9 +215,18 @@ def test_open_deployment(entry: Json, effect: Effect, report: bool, rules: set[s
     ],
 )
 def test_independent_lan(entry: Json, today: date, effect: Effect, rules: set[str]) -> None:
-    verdict = one(entry, deployment=LAN, today=today)
+    verdict = one(entry, deployment=LAN, today=today, ceiling=Level.TOI_MAT)
     assert verdict.effect is effect
     assert rules <= set(verdict.rules)
+
+
+def test_the_ceiling_of_the_agency_binds_each_document_by_itself() -> None:
+    lower, higher = secret(**LAWFUL), document(2, secrecy=LAWFUL | {"level": "toi_mat"})
+    found = judged(lower, higher, document(3), deployment=LAN, ceiling=Level.MAT)
+    assert [verdict.effect for verdict in found] == [Effect.CONDITIONAL, Effect.REFUSE, Effect.ADMIT]
+    assert [verdict.rules[0] for verdict in found[:2]] == ["6", "6.ceiling"]
+    assert found[1].report
+    assert {verdict.effect for verdict in judged(lower, higher, deployment=LAN)} == {Effect.REFUSE}
 
 
 def test_a_state_cipher_admits_under_conditions_before_the_new_law() -> None:

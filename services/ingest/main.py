@@ -97,6 +97,7 @@ from services.runtime.unfinished import OnlyWhole, Wholeness
 
 QUEUE: Final = "ingest_queue"
 _FIRST: Final = frozenset({"complete_package"})  # an agency waits for its receipt; the catalog may hear of it later
+ERASE_RETRIES: Final = 60  # longer than the six hours after which an upload that died is given up
 COMPLETE_RETRIES: Final = 30  # hours: a store or KMS that is away comes back
 DELIVER_RETRIES: Final = 60  # hours: catalog may be down for a night
 REWRAP_RETRIES: Final = 60  # hours: the KMS may be away for a night; afterwards `resume_rotations` goes on
@@ -406,7 +407,7 @@ def register_custody_jobs(worker: Worker, parts: Parts, custody: Custody) -> Non
     async def hold(package: str) -> None:
         await hold_parts(PackageId(UUID(package)), ledger=parts.ledger, custody=custody)
 
-    worker.register(FINISH_ERASURE, finish, retries=COMPLETE_RETRIES)
+    worker.register(FINISH_ERASURE, finish, retries=ERASE_RETRIES)
     worker.register(HOLD_PARTS, hold, retries=COMPLETE_RETRIES)
 
 

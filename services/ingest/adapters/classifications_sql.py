@@ -136,10 +136,13 @@ class SqlClassificationBooks(SqlBooks):
             )
         )
 
-    async def step_package(self, step: UUID) -> PackageId | None:
-        query = select(t.classification_step.c.package).where(t.classification_step.c.id == step)
-        found = (await self._connection.execute(query)).scalar_one_or_none()
-        return None if found is None else PackageId(found)
+    async def step(self, step: UUID) -> RecordedStep | None:
+        table, notice = t.classification_step, t.classification_notice
+        query = (
+            select(table, notice.c.notified_on).outerjoin(notice, notice.c.step == table.c.id).where(table.c.id == step)
+        )
+        found = (await self._connection.execute(query)).one_or_none()
+        return None if found is None else _step(found)
 
     async def add_notice(self, notice: Notice) -> bool:
         statement = upsert(t.classification_notice).values(

@@ -27,10 +27,15 @@ from services.kernel.refusals.classification import (
     TermUnknown,
 )
 from services.kernel.refusals.identity import ScopeMissing
+from services.runtime.callers import Caller
 from services.runtime.openapi import refusing
 
 router = APIRouter(tags=["classification"])
 _ATTESTING = "incident-officer"
+
+
+def _sees_held(caller: Caller) -> bool:
+    return not SEEING_INCIDENTS.isdisjoint(caller.scopes)
 
 
 @router.get(
@@ -47,9 +52,8 @@ async def get_classification(
     wired: Wired,
     on: Annotated[date | None, Query(description="As of this day; today without.")] = None,
 ) -> ClassificationOut:
-    sees_held = not SEEING_INCIDENTS.isdisjoint(caller.scopes)
     found = await histories(
-        PackageId(package), on, sees_held=sees_held, ledger=wired.classifications, world=wired.world
+        PackageId(package), on, sees_held=_sees_held(caller), ledger=wired.classifications, world=wired.world
     )
     return ClassificationOut(package=package, records=[RecordOut.of(entry) for entry in found])
 
@@ -86,7 +90,7 @@ async def post_step(package: UUID, form: StepIn, caller: Classifying, wired: Wir
             submitter(caller),
             caller.officer,
             may_attest=_ATTESTING in caller.scopes,
-            sees_held=not SEEING_INCIDENTS.isdisjoint(caller.scopes),
+            sees_held=_sees_held(caller),
         ),
         ledger=wired.classifications,
         bodies=wired.bodies,
@@ -105,4 +109,4 @@ async def post_step(package: UUID, form: StepIn, caller: Classifying, wired: Wir
 )
 async def post_notice(step: UUID, form: NoticeIn, caller: Classifying, wired: Wired) -> None:
     notice = Notice(step, form.notified_on, form.instrument, caller.client, caller.officer, wired.world.now())
-    await record_notice(notice, ledger=wired.classifications, world=wired.world)
+    await record_notice(notice, sees_held=_sees_held(caller), ledger=wired.classifications, world=wired.world)

@@ -15,6 +15,7 @@ from services.ingest.domain.package import PartOffer
 from services.ingest.usecases.store_part import PartStored, admit_part, store_part
 from services.kernel.identifiers import PackageId
 from services.kernel.refusals import Refusal
+from services.kernel.refusals.incidents import ContentHeld
 from services.kernel.refusals.packages import (
     AgencyBusy,
     ComponentMismatch,
@@ -49,7 +50,7 @@ _OF_NOTHING = hashlib.sha256().digest()
         200: {"model": PartAnswer, "description": "The same part stands already."},
         **refusing(
             PackageUnknown, PartNotPlanned, PartSizeWrong, PartConflict, PackageNotReceiving, PartDigestMismatch,
-            PartTruncated, PartTooSlow, ComponentMismatch, AgencyBusy, InstanceBusy, StoreUnavailable, KmsUnavailable,
+            PartTruncated, PartTooSlow, ComponentMismatch, ContentHeld, AgencyBusy, InstanceBusy, StoreUnavailable, KmsUnavailable,
         ),
     },
     openapi_extra={

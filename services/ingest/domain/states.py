@@ -65,6 +65,10 @@ _TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.SEALED, Event.QUARANTINE): State.QUARANTINED,
         (State.QUARANTINED, Event.RELEASE): State.SEALED,
         (State.QUARANTINED, Event.EXPEL): State.EXPELLED,
+        # What was never sealed cannot be without what goes, so all of it goes.
+        (State.DECLARED, Event.EXPEL): State.EXPELLED,
+        (State.RECEIVING, Event.EXPEL): State.EXPELLED,
+        (State.VERIFYING, Event.EXPEL): State.EXPELLED,
         (State.INSPECTED, Event.ACCEPT): State.ACCEPTED,
         (State.INSPECTED, Event.RETURN): State.RETURNED,
     }

@@ -203,25 +203,30 @@ async def histories(
     return found
 
 
-async def record_notice(notice: Notice, *, ledger: ClassificationLedger, world: World) -> None:
+async def record_notice(notice: Notice, *, sees_held: bool, ledger: ClassificationLedger, world: World) -> None:
     """Record that whoever has the record was told of a step. A repeat changes nothing.
 
     Raises:
-        ClassifiedUnknown: no such step.
+        ClassifiedUnknown: no such step, or an officer holds its record and whoever tells neither sees incidents nor
+            recorded the step (DECISION-0020).
         StepAhead: told after today.
     """
     if notice.notified_on > world.today():
         raise StepAhead
     async with ledger.transaction() as books:
-        package = await books.step_package(notice.step)
-        if package is None:
+        step = await books.step(notice.step)
+        if step is None:
+            raise ClassifiedUnknown
+        package = await books.package(step.package)
+        unseen = not sees_held and step.client != notice.client
+        if package is None or (unseen and await _held(books, package, step.document)):
             raise ClassifiedUnknown
         if await books.add_notice(notice):
             await books.journal(
                 canonical(
                     {
                         "type": "classification_notified",
-                        "package": str(package),
+                        "package": str(package.id),
                         "step": str(notice.step),
                         "notified_on": notice.notified_on.isoformat(),
                         "client": str(notice.client),

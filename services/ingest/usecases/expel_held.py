@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from services.ingest.domain.erasure import ErasureKind, ErasureOrder
 from services.ingest.domain.incidents import Decision, State
+from services.ingest.domain.states import Event, transition
 from services.ingest.usecases.incident_ports import IncidentLedger, Step
 from services.ingest.usecases.order_erasure import order_erasure
 from services.ingest.usecases.plans import PlanSource
@@ -34,10 +35,11 @@ async def expel_held(
 ) -> int:
     """Order the erasure of what the incident's holds cover and whose key still stands; how many orders.
 
+    A package that was never sealed ends with it.
+
     Safe to repeat: an order's id follows from incident and package, and what has no key is not ordered again.
 
     Raises:
-        ErasureTooEarly: a covered package is not sealed yet; to be tried again.
         StoreUnavailable, KmsUnavailable: to be tried again.
     """
     async with incidents.transaction() as books:
@@ -52,7 +54,10 @@ async def expel_held(
     for package in sorted(covered, key=lambda found: (found != incident.package, found)):
         async with incidents.transaction() as books:
             left = await books.keyed_components(incident_id, package)
-        if left:
+            found = await books.package(package)
+        # Without what went from another version, an unsealed one can never be completed.
+        unsealed = found is not None and found.seal_event is None and transition(found.state, Event.EXPEL) is not None
+        if left or unsealed:
             order = _order(incident_id, package, left, steps, confirmed)
             await order_erasure(order, plans=plans, ledger=ledger, vault=vault, keys=keys, world=world)
             ordered += 1

@@ -30,6 +30,10 @@ BATCH = 8
 _Row = TypeVar("_Row")
 
 
+class AttemptsStand(Exception):
+    """An upload left bytes in the store, or is under way; the reaper removes them, and then the erasure is finished."""
+
+
 async def finish_erasure(
     erasure_id: UUID,
     *,
@@ -43,7 +47,7 @@ async def finish_erasure(
     """Whether there was something left to finish. Safe to repeat and to run twice.
 
     Raises:
-        StoreUnavailable, KmsUnavailable, StoredPartMissing, RecordKeyStale: to be tried again by the queue.
+        StoreUnavailable, KmsUnavailable, StoredPartMissing, RecordKeyStale, AttemptsStand: to be tried again by the queue.
     """
     async with ledger.transaction() as books:
         erasure = await books.erasures.find(erasure_id)
@@ -60,6 +64,9 @@ async def finish_erasure(
         standing = await books.erasures.find(erasure_id)
         if standing is None or standing.finished_at is not None:
             return False
+        origins = {origin for origin, _ in await books.erasures.positions(standing.components)}
+        if any([await books.has_attempts(package) for package in sorted({standing.order.package, *origins})]):
+            raise AttemptsStand
         now = world.now()
         await books.erasures.finish(erasure_id, now)
         await books.journal(

@@ -18,6 +18,7 @@ Source: DESIGN 5.5, 7; DECISION-0018.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from services.ingest.domain.erasure import Erasure, ErasureKind, ErasureOrder, effect
 from services.ingest.domain.package import Package
@@ -48,7 +49,8 @@ async def order_erasure(
     """Carry out a custodian's order in the rows. Safe to repeat under the same id.
 
     Raises:
-        PackageUnknown, ErasureTooEarly, ErasureComponentsUnknown, ErasureHeld.
+        PackageUnknown, ErasureComponentsUnknown, ErasureHeld.
+        ErasureTooEarly: a disposal of what is not sealed.
         ErasureConflict: another order stands under this id.
         StoreUnavailable, KmsUnavailable: nothing was erased.
     """
@@ -99,8 +101,11 @@ async def erase(
     if found is None:
         raise PackageUnknown
     versions = {version.id: version for version in await books.erasures.lock_chain(found.chain)}
-    package = versions[order.package]
-    if package.seal_event is None:
+    package = versions.get(order.package)
+    if package is None:
+        raise PackageUnknown
+    expelled = order.kind is ErasureKind.EXPULSION
+    if package.seal_event is None and not expelled:
         raise ErasureTooEarly(state=package.state.value)
     named = _named(order, await books.components(package.id))
     result = effect(order, named, await books.erasures.references(named))
@@ -108,12 +113,13 @@ async def erase(
         raise ErasureHeld(components=result.held)
     await books.erasures.forget_keys(result.rows)
     now = world.now()
-    expelled = order.kind is ErasureKind.EXPULSION
     marked = await books.erasures.mark_erased(result.gone, now, expelled=expelled)
     erasure = Erasure(order, result.gone, result.kept, now, None)
     await books.erasures.add(erasure)
     await _plan_copies(books, erasure, versions, plans)
-    if expelled and order.components is None:
+    if package.seal_event is None:
+        await _end_unsealed(books, package, now)
+    elif expelled and order.components is None:
         after = transition(package.state, Event.EXPEL)
         if after is not None:
             await books.set_state(package.id, after)
@@ -140,12 +146,24 @@ def _named(order: ErasureOrder, rows: Sequence[ComponentRow]) -> list[ComponentI
     return [component for component in own if component in order.components]
 
 
+async def _end_unsealed(books: Books, package: Package, now: datetime) -> None:
+    """Such a package can never be completed without what goes: its keys go, its parts are the reaper's, and it has ended."""
+    await books.erasures.forget_keys([(package.id, row.id) for row in await books.components(package.id)])
+    await books.withdraw_parts(package.id)
+    after = transition(package.state, Event.EXPEL)
+    if after is not None:
+        await books.set_state(package.id, after, stored_parts=0)
+        await books.journal(canonical({"type": "expelled", "package": str(package.id), "at": rfc3339(now)}))
+
+
 async def _plan_copies(
     books: Books, erasure: Erasure, versions: Mapping[PackageId, Package], plans: PlanSource
 ) -> None:
-    """Note every part that holds bytes of what is gone."""
+    """Note every part that holds bytes of what is gone and that a sealed version needs for the rest."""
     numbers: dict[PackageId, set[int]] = {}
     for origin, position in await books.erasures.positions(erasure.components):
+        if versions[origin].seal_event is None:
+            continue
         plan = await plans.plan(books, origin, versions[origin].plan_sha256)
         numbers.setdefault(origin, set()).update(plan.parts_of(position))
     for origin, touched in numbers.items():

@@ -26,6 +26,7 @@ from services.ingest.usecases.ports import (
 )
 from services.kernel.identifiers import AttemptId
 from services.kernel.layout import Segment
+from services.kernel.refusals.incidents import ContentHeld
 from services.kernel.refusals.packages import PackageNotReceiving, PackageUnknown, PartNotPlanned, PartTooSlow
 from services.kernel.sealing.keys import KeyBroken, unwrap_component_key
 from services.kernel.secrecy import Level
@@ -62,6 +63,7 @@ async def admit_part(
     Raises:
         RequestReplayed: the nonce was used before.
         PackageUnknown, PartNotPlanned, PartSizeWrong, PartConflict, PackageNotReceiving.
+        ContentHeld: an officer holds some of its documents: no more of it comes in (DECISION-0020).
     """
     async with ledger.transaction() as books:
         await books.claim(nonce)
@@ -70,6 +72,8 @@ async def admit_part(
             raise PackageUnknown
         if earlier := package.admit(offer, await books.part(package.id, offer.number)):
             return PartStored(earlier, new=False, state=package.state)
+        if await books.held_documents(package.id):
+            raise ContentHeld
         plan = await plans.plan(books, package.id, package.plan_sha256)
         segments = await segments_of(plan, offer.number)
         attempt = Attempt(AttemptId(world.new_id()), package.id, offer.number, world.now())

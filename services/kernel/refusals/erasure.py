@@ -28,7 +28,10 @@ class ErasureTooEarly(Refusal):
     code = "erasure-too-early"
     status = 409
     title = Text("Gói nộp chưa niêm phong", "The package is not sealed")
-    detail = Text("Gói đang ở trạng thái {state}; không có gì để xóa.", "The package is {state}: nothing is kept yet.")
+    detail = Text(
+        "Gói đang ở trạng thái {state}; chưa có gì để tiêu hủy.",
+        "The package is {state}: nothing is kept yet that could be disposed of.",
+    )
     fix = Text(
         "Gói chưa niêm phong thì cơ quan nộp bỏ gói, hoặc gói tự hết hạn.",
         "What is not sealed is abandoned by its agency, or expires.",

@@ -18,6 +18,7 @@ from services.kernel.identifiers import PackageId
 from services.kernel.messages import PackageSealed
 from services.kernel.secrecy import DeploymentProfile, Level
 from services.runtime.database import transaction
+from tests.integration.ingest.test_incidents import alike
 from tests.support.asgi import Reply
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest
@@ -204,6 +205,27 @@ async def test_notice_is_recorded_once(gateway: Ingest) -> None:
     assert (await notify(made["id"], today - timedelta(days=1))).status == 204
     shown = (await gateway.get(archivist, f"/v1/packages/{package}/classification")).json()
     assert shown["records"][0]["steps"][0]["notified_on"] == today.isoformat()
+
+
+async def test_a_notice_about_what_is_held_is_only_for_who_knows_of_it(gateway: Ingest) -> None:
+    today = gateway.parts.world.today()
+    package = await gateway.deposit(gateway.enrol("submitter"), stubs(stub("toi_mat", today.isoformat())))
+    author, other = gateway.enrol("archivist"), gateway.enrol("archivist")
+    officer = gateway.enrol("incident-officer", officer="Lê C")
+    made = (await record(gateway, author, package, decision(gateway, "lowered", document=1, level="mat"))).json()
+    held = {"package": package, "document": 1, "kind": "secret-content"}
+    assert (await gateway.post(officer, "/v1/incidents", json.dumps(held).encode())).status == 201
+
+    async def notify(who: Enrolled, step: str) -> Reply:
+        body = json.dumps({"notified_on": today.isoformat(), "instrument": "5/TB"}).encode()
+        return await gateway.post(who, f"/v1/classification/steps/{step}/notice", body)
+
+    alike(await notify(other, made["id"]), await notify(other, str(UUID(int=5))))
+    async with transaction(gateway.engine) as connection:
+        count = await connection.execute(text("SELECT count(*) FROM ingest.classification_notice"))
+        assert count.scalar_one() == 0
+    assert (await notify(author, made["id"])).status == 204
+    assert (await notify(officer, made["id"])).status == 204
 
 
 async def test_a_dossier_has_a_label_of_its_own(gateway: Ingest) -> None:

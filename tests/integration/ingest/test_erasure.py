@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -15,13 +16,19 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.adapters.vault_s3 import part_key
-from services.ingest.domain.package import StoredPart
+from services.ingest.domain.package import PartOffer, StoredPart
 from services.ingest.usecases.erasure_ports import Copy, Custody
+from services.ingest.usecases.finish_erasure import AttemptsStand
 from services.ingest.usecases.hold_parts import hold_parts
+from services.ingest.usecases.ports import Submitter
+from services.ingest.usecases.reap_attempts import reap_attempts
+from services.ingest.usecases.store_part import PartAdmitted, admit_part, store_part
 from services.kernel.erasure_message import ComponentsErased
-from services.kernel.identifiers import AttemptId, PackageId
+from services.kernel.identifiers import AgencyId, AttemptId, ClientId, PackageId
+from services.kernel.refusals.packages import PackageNotReceiving
 from services.kernel.sealing.recovery import ErasureFacts
 from services.runtime.database import transaction
+from services.runtime.nonces import Nonce
 from services.runtime.object_store.memory import MemoryStore
 from services.runtime.object_store.port import ObjectHeld
 from tests.integration.ingest.test_renewed_records import record_of
@@ -204,7 +211,7 @@ async def test_what_cannot_be_erased_is_refused(gateway: Ingest, custodian: Enro
         await connection.execute(text("UPDATE ingest.component SET held = true"))
     refused = {
         "package-unknown": await gateway.erase(custodian, str(uuid4())),
-        "erasure-too-early": await gateway.erase(custodian, open_one),
+        "erasure-too-early": await gateway.erase(custodian, open_one, kind="disposal"),
         "erasure-components-unknown": await gateway.erase(custodian, package, str(uuid4())),
         "erasure-held": await gateway.erase(custodian, package, kind="disposal"),
         "erasure-unknown": await gateway.get(custodian, f"/v1/erasures/{uuid4()}"),
@@ -227,6 +234,76 @@ async def test_a_quarantined_package_expelled_whole_is_expelled(gateway: Ingest,
     assert (await gateway.erase(custodian, package)).status == 202
     assert (await gateway.get(client, f"/v1/packages/{package}")).json()["state"] == "expelled"
     assert (await record_of(gateway, package)).package.state == "expelled"
+
+
+async def test_what_was_never_sealed_ends_with_its_expulsion_and_leaves_no_byte(
+    gateway: Ingest, custodian: Enrolled
+) -> None:
+    client = gateway.enrol("submitter")
+    dossier = Dossier([os.urandom(MIB), os.urandom(MIB), b"ba"])
+    package = str((await gateway.declare(client, dossier)).json()["package"])
+    first, second, _ = dossier.parts(MIB)
+    assert (await gateway.send(client, package, 0, first)).status == 201
+    component = (await components_of(gateway, client, package))[0]
+    order = (await gateway.erase(custodian, package, component)).json()
+    assert order["components"] == [component]
+    assert (await gateway.get(client, f"/v1/packages/{package}")).json()["state"] == "expelled"
+    late = await gateway.send(client, package, 1, second)
+    assert (late.status, late.json()["code"]) == (409, "package-not-receiving")
+    with pytest.raises(AttemptsStand):  # the bytes of the part are still there: nobody says that it is finished
+        await gateway.finish(order["erasure"])
+    parts = gateway.parts
+    assert await reap_attempts(ledger=parts.ledger, vault=parts.vault, world=parts.world) == 1
+    assert objects(gateway) == {}
+    assert await gateway.finish(order["erasure"])
+    async with transaction(gateway.engine) as connection:
+        keys = await connection.execute(text("SELECT count(*) FROM ingest.component WHERE wrapped_key IS NOT NULL"))
+        assert keys.scalar_one() == 0
+    again = (await gateway.declare(client, dossier)).json()["package"]
+    assert again != package
+
+
+async def test_a_part_that_was_on_its_way_when_its_package_was_expelled_is_not_kept(
+    gateway: Ingest, custodian: Enrolled
+) -> None:
+    client = gateway.enrol("submitter")
+    dossier = Dossier([os.urandom(MIB), b"hai"])
+    package = str((await gateway.declare(client, dossier)).json()["package"])
+    part, parts = dossier.parts(MIB)[0], gateway.parts
+    orders: list[str] = []
+    now = parts.world.now()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield part[:1000]
+        orders.append((await gateway.erase(custodian, package)).json()["erasure"])
+        yield part[1000:]
+
+    admitted = await admit_part(
+        PartOffer(PackageId(UUID(package)), 0, len(part), hashlib.sha256(part).digest()),
+        Nonce(now.date(), client.kid, "n" * 22, now + timedelta(seconds=300)),
+        Submitter(ClientId(client.client_id), AgencyId(gateway.agency)),
+        plans=gateway.plans,
+        ledger=parts.ledger,
+        world=parts.world,
+    )
+    assert isinstance(admitted, PartAdmitted)
+    with pytest.raises(PackageNotReceiving):
+        await store_part(admitted, body(), ledger=parts.ledger, vault=parts.vault, keys=parts.keys, world=parts.world)
+    assert len(objects(gateway)) == 1
+    assert await reap_attempts(ledger=parts.ledger, vault=parts.vault, world=parts.world) == 1
+    assert objects(gateway) == {}
+    assert await gateway.finish(orders[0])
+
+
+async def test_what_is_being_verified_is_expelled_before_it_is_sealed(gateway: Ingest, custodian: Enrolled) -> None:
+    client = gateway.enrol("submitter")
+    dossier = Dossier([b"mot"])
+    package = str((await gateway.declare(client, dossier)).json()["package"])
+    assert (await gateway.send(client, package, 0, dossier.parts(MIB)[0])).status == 201
+    assert (await gateway.get(client, f"/v1/packages/{package}")).json()["state"] == "verifying"
+    assert (await gateway.erase(custodian, package)).status == 202
+    assert await gateway.complete(package) is None
+    assert (await gateway.get(client, f"/v1/packages/{package}")).json()["state"] == "expelled"
 
 
 async def test_the_log_tells_who_erased_what_and_when_the_bytes_were_gone(

@@ -235,6 +235,36 @@ async def test_an_expulsion_waits_for_the_custodian_and_its_content_never_comes_
     assert (again.status, again.json()["code"]) == (409, "content-held")
 
 
+async def test_what_is_still_arriving_is_stopped_and_expelled(case: Case) -> None:
+    arriving = Dossier([os.urandom(1 << 20), b"nam"], code="P012.01.003")
+    package = str((await case.gateway.declare(case.client, arriving)).json()["package"])
+    first, second = arriving.parts(1 << 20)
+    assert (await case.gateway.send(case.client, package, 0, first)).status == 201
+    incident = (await case.open(package=package, document=1))["incident"]
+    stopped = await case.gateway.send(case.client, package, 1, second)
+    assert (stopped.status, stopped.json()["code"]) == (409, "content-held")
+    await case.confirm()
+    await case.decide(incident, decision="expel")
+    parts = case.gateway.parts
+    for orders in (1, 0):  # what the worker does, and a repeat
+        assert orders == await expel_held(
+            UUID(incident),
+            incidents=parts.incidents,
+            ledger=parts.ledger,
+            plans=case.gateway.plans,
+            vault=parts.vault,
+            keys=parts.keys,
+            world=parts.world,
+        )
+    for what in ("expel", "report-police"):
+        assert (await case.step(incident, case.one, "done", what=what)).status == 200
+    assert (await case.step(incident, case.one, "closure")).json()["state"] == "closed"
+    again = await case.gateway.declare(case.client, arriving)
+    assert (again.status, again.json()["code"]) == (409, "content-held")
+    rest = await case.gateway.declare(case.client, Dossier(arriving.files[:1], code="P012.01.003"))
+    assert rest.status == 201, rest.body
+
+
 async def test_correcting_a_level_is_done_only_by_a_step_of_the_classification(case: Case) -> None:
     async def classify(kind: str, instrument: str, **more: object) -> None:
         await case.gateway.registry.poll()

@@ -144,6 +144,7 @@ class Machine(RuleBasedStateMachine):
         async with transaction(self.world.gateway.engine) as connection:
             query = text(
                 "SELECT id, kind, body FROM ingest.outbox WHERE position(:package in encode(body, 'escape')) > 0"
+                " ORDER BY created_at"  # a replay of the same steps must draw the same message
             )
             rows = (await connection.execute(query.bindparams(package=self.package))).all()
         return [(row.id, row.kind, bytes(row.body)) for row in rows]
@@ -165,7 +166,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.holds)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        incident = data.draw(st.sampled_from(sorted(self.holds)))
+        incident = data.draw(st.sampled_from(list(self.holds)))
 
         async def decided() -> None:
             parts = self.world.gateway.parts

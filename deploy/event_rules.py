@@ -26,6 +26,7 @@ class EventRule:
 
 
 _INCIDENTS: Final = "tests/integration/ingest/test_incidents.py"
+_CONTENT: Final = "tests/integration/ingest/test_content.py"
 _OPENED: Final = "services.ingest.usecases.open_incident:open_incident"
 _KINDS: Final = f"{_INCIDENTS}::test_an_incident_names_the_rule_of_its_kind_and_starts_its_clocks"
 _INSPECTED: Final = "services.ingest.usecases.inspect_agency:add_step"
@@ -53,9 +54,16 @@ EVENT_RULES: Final = (
         "Khai không mật mà trên văn bản có dấu độ mật, «Bản số» hoặc ký hiệu A, B, C.",
         "hold, report to the police the same day",
         "Suy luận của thiết kế, chờ cơ quan có thẩm quyền xác nhận, quy tắc 23; Nghị định 26/2020/NĐ-CP, Điều 8",
-        (_OPENED,),
-        (_KINDS, f"{_INCIDENTS}::test_archivists_open_and_only_officers_go_on"),
-        "The gateway reads no image and no text of a file: an archivist or officer who sees the stamp opens the incident.",
+        ("services.ingest.usecases.inspect_content:inspect_content", _OPENED),
+        (
+            f"{_CONTENT}::test_a_stamp_in_what_was_declared_none_is_held_and_told_to_the_officers",
+            f"{_CONTENT}::test_what_two_officers_let_go_is_not_held_again_for_the_same_bytes",
+            "tests/unit/kernel/test_marks.py::test_a_mark_is_seen",
+            "tests/unit/kernel/test_marks.py::test_a_sentence_about_secrets_is_no_mark",
+            _KINDS,
+            f"{_INCIDENTS}::test_archivists_open_and_only_officers_go_on",
+        ),
+        "Text layers are searched, pictures are not: of a scan without OCR an archivist or officer who sees the stamp opens the incident.",
     ),
     EventRule(
         "24",

@@ -23,6 +23,9 @@ from starlette.types import ASGIApp
 from services.ingest.adapters.act_relay import ActRelay
 from services.ingest.adapters.acts_sql import SqlActLedger, StoredPages
 from services.ingest.adapters.classifications_sql import RAISED_INCIDENT, SqlClassificationLedger
+from services.ingest.adapters.content_inspector import ChildInspector
+from services.ingest.adapters.content_queue import CONTENT_JOBS, CONTENT_QUEUE, INSPECT
+from services.ingest.adapters.content_sql import SqlContentLedger
 from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
@@ -49,6 +52,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.usecases.abandon_package import expire_packages
 from services.ingest.usecases.classify_record import declassify_due
 from services.ingest.usecases.complete_package import CATALOG, complete_package
+from services.ingest.usecases.content_ports import Inspector
 from services.ingest.usecases.decide_incident import confirm_hidden
 from services.ingest.usecases.declare_later import Declarations, forget_declarations
 from services.ingest.usecases.deliver_message import deliver_message
@@ -56,6 +60,7 @@ from services.ingest.usecases.erasure_ports import Custody
 from services.ingest.usecases.expel_held import expel_held
 from services.ingest.usecases.finish_erasure import finish_erasure
 from services.ingest.usecases.hold_parts import hold_parts
+from services.ingest.usecases.inspect_content import Inspecting, find_uninspected, inspect_content
 from services.ingest.usecases.keep_nonces import keep_nonces
 from services.ingest.usecases.open_incident import RuleIncidents
 from services.ingest.usecases.open_raised_incident import open_raised_incident
@@ -105,7 +110,7 @@ REWRAP_RETRIES: Final = 60  # hours: the KMS may be away for a night; afterwards
 
 def ingest_tasks() -> Tasks:
     """How ingest defers jobs: what only the custodian's worker may do goes to a queue of its own."""
-    return Tasks(QUEUE, first=_FIRST, queues=CUSTODY_JOBS)
+    return Tasks(QUEUE, first=_FIRST, queues=CUSTODY_JOBS | CONTENT_JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +348,33 @@ def register_raised_keys(worker: Worker, parts: Parts, metrics: Metrics, deploym
         worker.periodic("find_raised", "37 * * * *", find)
 
 
+def register_inspection(worker: Worker, finder: Worker, parts: Parts, inspector: Inspector, metrics: Metrics) -> None:
+    """Rule 23: `worker` looks into what is sealed, `finder` wakes what waits since before there were such eyes."""
+    waiting = Gauge(
+        "nopluu_packages_uninspected",
+        "Sealed packages that were not looked into yet, at most a thousand.",
+        registry=metrics.registry,
+    )
+    ports = Inspecting(
+        SqlContentLedger(parts.engine, ingest_tasks()),
+        parts.incidents,
+        PlanSource(),
+        parts.vault,
+        parts.keys,
+        inspector,
+        parts.world,
+    )
+
+    async def look(package: str) -> None:
+        await inspect_content(PackageId(UUID(package)), ports)
+
+    async def find() -> None:
+        waiting.set(await find_uninspected(ports))
+
+    worker.register(INSPECT, look, retries=REWRAP_RETRIES)
+    finder.periodic("find_uninspected", "7 * * * *", find)
+
+
 def register_incident_counts(worker: Worker, parts: Parts, metrics: Metrics) -> None:
     """Counts for Prometheus, and nothing else of incidents (rule 30)."""
     still = Gauge("nopluu_incidents_open", "Incidents that are not closed.", registry=metrics.registry)
@@ -456,6 +488,12 @@ async def work(stop: asyncio.Event) -> None:
             RuleIncidents(parts.incidents, parts.world),
         )
         register_incident_counts(worker, parts, metrics)
+        inspector = ChildInspector()
+        stack.push_async_callback(inspector.close)
+        looking = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=1, queue=CONTENT_QUEUE)
+        register_inspection(looking, worker, parts, inspector, metrics)
+        inspection = asyncio.create_task(parts.whole.then(looking.run, stop), name="inspection")
+        stack.push_async_callback(_ended, inspection, stop)
         relay = ActRelay(
             SqlActLedger(parts.engine),
             StoredPages(parts.store),

@@ -372,6 +372,9 @@ class MemoryBooks:
     async def wake_holding(self, package: PackageId) -> None:
         self._rows.jobs["hold_parts", str(package)] = None
 
+    async def wake_inspection(self, package: PackageId) -> None:
+        self._rows.jobs["inspect_content", str(package)] = None
+
     async def held_contents(self, digests: Sequence[bytes]) -> frozenset[bytes]:
         return frozenset()  # holds are placed by officers, whose use cases run on PostgreSQL only
 

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.content_queue import INSPECT
 from services.ingest.adapters.erasures_sql import HOLD_PARTS, SqlErasures
 from services.ingest.domain.package import Package, PartOffer, StoredPart
 from services.ingest.domain.states import State
@@ -563,6 +564,9 @@ class SqlBooks:
 
     async def wake_holding(self, package: PackageId) -> None:
         await self._tasks.defer(self._connection, HOLD_PARTS, package=str(package))
+
+    async def wake_inspection(self, package: PackageId) -> None:
+        await self._tasks.defer(self._connection, INSPECT, package=str(package))
 
     async def wake_completion(self, package: PackageId) -> None:
         await self._tasks.defer(self._connection, "complete_package", package=str(package))

@@ -492,3 +492,27 @@ act_book = Table(
     CheckConstraint("(page IS NULL) = (page_sha256 IS NULL)", name="act_book_page"),
 )
 """At most one row. `sealed`: the page is fixed and not known to be in the store; `oldest_at`: of its acts."""
+
+content_inspection = Table(
+    "content_inspection",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("matcher", SmallInteger, nullable=False),
+    Column("next_position", Integer, nullable=False, server_default=text("0")),
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("finished_at", DateTime(timezone=True)),
+)
+"""How far a sealed package was looked into, by which matcher, and how many files had which outcome."""
+
+content_finding = Table(
+    "content_finding",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("component", Uuid, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("marks", ARRAY(Text), nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("matcher", SmallInteger, nullable=False),
+    Column("inspected_at", DateTime(timezone=True), nullable=False),
+)
+"""Files with a mark of secrecy, and files that nobody could look into. Words of closed sets; nothing of the text."""

@@ -98,6 +98,7 @@ async def complete_package(
         await books.set_state(package_id, State.SEALED, sealed_at=now, seal_event=event_id)
         await books.set_writing(package_id, writing)
         await books.wake_holding(package_id)
+        await books.wake_inspection(package_id)
         message = _message(current, event, world.new_id(), now)
         await books.post(message.id, CATALOG, "package_sealed", message.to_bytes(), now)
     return State.SEALED

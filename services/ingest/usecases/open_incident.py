@@ -10,9 +10,10 @@ Source: DESIGN 9 "incident", 10; domain §3; DECISION-0020.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 from services.ingest.domain.incidents import HOLDABLE, Kind, Source, State, clocks_of, due, rules_of
@@ -53,11 +54,13 @@ async def open_incident(
     *,
     rules: Sequence[str] = (),
     bundle_sha256: bytes | None = None,
+    found: Mapping[str, object] = MappingProxyType({}),
     ledger: IncidentLedger,
     world: World,
 ) -> UUID:
     """Hold the target and begin its handling; the incident's id. Without `rules` it names the rule of its kind.
 
+    What was `found` is kept with the first step: words of closed sets and numbers, nothing of the content.
     With `bundle_sha256` (the bundle that found it, or the step) it is safe to repeat: one document, or one package as a
     whole, and one cause open one incident. Changed rules open one for each set of rules that fires (DECISION-0026).
 
@@ -103,7 +106,7 @@ async def open_incident(
         after = transition(package.state, Event.QUARANTINE)
         if document is None and after is not None:
             await books.set_state(package.id, after)
-        facts = {"source": source.value, "kind": kind.value, "rules": list(named), "hold": str(hold.id)}
+        facts = {"source": source.value, "kind": kind.value, "rules": list(named), "hold": str(hold.id), **found}
         await books.add_step(Step(incident.id, 1, "opened", now, by, facts))
         for clock in clocks_of(kind):
             await books.add_clock(RunningClock(incident.id, clock.kind, due(clock, today), None))

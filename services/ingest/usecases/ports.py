@@ -399,6 +399,9 @@ class Books(Protocol):
     async def wake_holding(self, package: PackageId) -> None:
         """Have the custodian's worker set the legal hold of each part once this transaction has committed."""
 
+    async def wake_inspection(self, package: PackageId) -> None:
+        """Have a worker look into the package's files once this transaction has committed."""
+
     async def keep_nonces(self, today: date) -> None:
         """Make the coming days' partitions of nonces and forget those that can no longer be used."""
 

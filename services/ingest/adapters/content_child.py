@@ -1,0 +1,49 @@
+"""The process in which hostile files are read: one after the other on standard input, an outcome for each on standard output.
+
+A file is its length as u64be, then its bytes; the answer is a line of JSON. Memory is bounded here, time by whoever asks.
+After a file that took more than it may this process ends, for nothing that it has in memory is trusted any more.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+import sys
+from typing import BinaryIO, Final
+
+from services.kernel.marks import Outcome, inspect
+
+MEMORY: Final = 2 * 1024**3  # bytes of address space
+LENGTH: Final = struct.Struct(">Q")
+FILES: Final = 500
+"""Files that one process reads: what a parser leaks ends with it."""
+
+
+def main() -> None:
+    """Limit this process, then look at files until there are no more."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was read
+    os.nice(10)
+    for _ in range(FILES):
+        file = _file(sys.stdin.buffer)
+        if file is None:
+            return
+        found = inspect(file)
+        sys.stdout.buffer.write(found.to_json() + b"\n")
+        sys.stdout.buffer.flush()
+        if found.outcome is Outcome.UNREADABLE:
+            return
+
+
+def _file(source: BinaryIO) -> bytes | None:
+    head = source.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    file = source.read(length)
+    return file if len(file) == length else None
+
+
+if __name__ == "__main__":
+    main()

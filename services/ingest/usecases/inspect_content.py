@@ -1,0 +1,124 @@
+"""Rule 23: look into what was handed in as no secret; a mark of secrecy in a file's text is an incident, and is held.
+
+Runs after the seal, in a queue of its own: no receipt waits for it. The files are read as any reader's are, opened in
+memory, and given to a process that can do nothing but answer in words of closed sets. Only those words, the page and
+counts are kept; the text goes nowhere.
+
+Order of effects for each component: read and search → the incident with its hold, in its own transaction → the count and
+the next position. A crash in between looks at one component again, and finds the incident that stands. What two officers
+let go is not held again for the same bytes, in whatever dossier, by whatever matcher.
+
+Source: domain notes §3 rule 23; DESIGN 9 "incident"; DECISION-0025.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from services.ingest.domain.incidents import Kind, Source
+from services.ingest.usecases.content_ports import ContentLedger, Inspector, ToInspect
+from services.ingest.usecases.incident_ports import IncidentLedger
+from services.ingest.usecases.open_incident import Target, open_incident
+from services.ingest.usecases.plans import PlanSource
+from services.ingest.usecases.ports import ComponentPlace, Keys, StoredPartMissing, Vault, World
+from services.ingest.usecases.read_component import stored_parts
+from services.kernel.identifiers import PackageId
+from services.kernel.marks import MATCHER, Inspected, Outcome
+from services.kernel.refusals.incidents import IncidentTargetUnknown
+from services.kernel.sealing.open import SealBroken
+
+_PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Inspecting:
+    """The ports that looking at content needs."""
+
+    content: ContentLedger
+    incidents: IncidentLedger
+    plans: PlanSource
+    vault: Vault
+    keys: Keys
+    inspector: Inspector
+    world: World
+    matcher: int = MATCHER
+
+
+async def inspect_content(package: PackageId, ports: Inspecting) -> int:
+    """Look at what is left of a sealed package; how many components were looked at.
+
+    Safe to repeat, to interrupt and to run beside itself.
+
+    Raises:
+        KmsUnavailable, StoreUnavailable: what was looked at is kept, and the queue tries again.
+    """
+    looked = 0
+    async with ports.content.transaction() as books:
+        position = await books.begin_inspection(package, ports.matcher)
+    while position is not None:
+        async with ports.content.transaction() as books:
+            page = await books.to_inspect(package, position, _PAGE)
+        for entry in page:
+            looked += await _look_at(package, entry, ports)
+            position = entry.position + 1
+        if len(page) < _PAGE:
+            async with ports.content.transaction() as books:
+                await books.end_inspection(package, ports.matcher, ports.world.now())
+            return looked
+    return looked
+
+
+async def find_uninspected(ports: Inspecting, *, limit: int = 1000) -> int:
+    """Wake the inspection of what waits for it: sealed before there was one, or looked at by an older matcher."""
+    async with ports.content.transaction() as books:
+        waiting = await books.uninspected(ports.matcher, limit)
+        for package in waiting:
+            await books.wake_inspection(package)
+    return len(waiting)
+
+
+async def _look_at(package: PackageId, entry: ToInspect, ports: Inspecting) -> bool:
+    async with ports.content.transaction() as books:
+        place = await books.place(entry.component)
+    # What an officer holds is found already, and what is erased is gone.
+    if place is None or place.held or place.origin.held or place.erased:
+        return False
+    found = await _inspected(place, entry, ports)
+    if found.outcome is Outcome.MARKED:
+        await _hold(package, entry, found, ports)
+    async with ports.content.transaction() as books:
+        await books.note_inspected(package, entry, found, ports.matcher, ports.world.now())
+    return True
+
+
+async def _inspected(place: ComponentPlace, entry: ToInspect, ports: Inspecting) -> Inspected:
+    async with ports.content.transaction() as books:
+        plan = await ports.plans.plan(books, place.origin.id, place.origin.plan_sha256)
+        parts = await stored_parts(books, plan, place, 0, entry.size)
+    key = await ports.keys.open_package_key(place.package_key)
+    try:
+        return await ports.inspector.inspect(entry.size, ports.vault.read(place, plan, parts, key, 0, entry.size))
+    except (SealBroken, StoredPartMissing):
+        return Inspected(Outcome.UNREADABLE)  # `reconcile` tells what the store lost; here nobody has looked at it
+
+
+async def _hold(package: PackageId, entry: ToInspect, found: Inspected, ports: Inspecting) -> None:
+    cause = hashlib.sha256(b"nopluu/inspection\0" + entry.sha256).digest()
+    async with ports.content.transaction() as books:
+        if await books.released(cause):
+            return
+    try:
+        await open_incident(
+            Target(package, entry.document, entry.component),
+            Source.INSPECTION,
+            Kind.STAMP_FOUND,
+            None,
+            bundle_sha256=cause,
+            found={"marks": sorted(found.marks), "page": found.page},
+            ledger=ports.incidents,
+            world=ports.world,
+        )
+    except IncidentTargetUnknown:
+        return  # the package ended without bytes since it was read

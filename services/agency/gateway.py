@@ -34,6 +34,7 @@ from services.agency.downloading import download
 from services.agency.errors import AgencyError, InterruptedPushError, LaterError, RejectedError, UsageError
 from services.agency.folder import read_folder
 from services.agency.listing import await_listing
+from services.agency.looking import look_into
 from services.agency.manifests import Declared, declare, findings_of
 from services.agency.observing import Observer, Silent
 from services.agency.pacing import Pace
@@ -70,7 +71,11 @@ class Outcome:
 
 
 class Gateway:
-    """One client at one gateway. `jobs` parts travel at once; `rate` is in bytes a second, 0 for no limit."""
+    """One client at one gateway. `jobs` parts travel at once; `rate` is in bytes a second, 0 for no limit.
+
+    What is read is looked into for marks of secrecy, unless `look` is False; `marks_reviewed` says that somebody who answers
+    for the delivery has seen what was found and that it is none (DECISION-0025).
+    """
 
     def __init__(
         self,
@@ -82,7 +87,11 @@ class Gateway:
         part_size: int = DEFAULT_PART,
         rate: int = 0,
         patience: float = 1800.0,
+        look: bool = True,
+        marks_reviewed: bool = False,
     ) -> None:
+        self._look = look
+        self._marks_reviewed = marks_reviewed
         self._profile = profile
         self._observer = observer or Silent()
         self._jobs = jobs
@@ -125,6 +134,7 @@ class Gateway:
         """The delivery that a spreadsheet describes, checked and made fit for this deployment."""
         delivery = read_sheet(sheet, files, layout=layout, today=today(), fonds=self._profile.fonds)
         prepare(delivery, deployment=self._deployment(), today=today(), rules=self.carried_rules())
+        self._look_into(delivery)
         return delivery
 
     def read_folder(self, folder: Path) -> list[Delivery]:
@@ -133,7 +143,12 @@ class Gateway:
         rules = self.carried_rules()
         for delivery in deliveries:
             prepare(delivery, deployment=self._deployment(), today=today(), rules=rules)
+            self._look_into(delivery)
         return deliveries
+
+    def _look_into(self, delivery: Delivery) -> None:
+        if self._look:
+            look_into(delivery, state=self.state, reviewed=self._marks_reviewed, observer=self._observer)
 
     def push_sheet(self, sheet: Path, files: Path, *, partial: bool = False) -> Iterator[Outcome]:
         """Hand over what a spreadsheet describes; see `push`."""

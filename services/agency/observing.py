@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from services.kernel.refusals.registry import Text
 
-Stage = Literal["hash", "upload", "server-check", "receipt", "download"]
+Stage = Literal["look", "hash", "upload", "server-check", "receipt", "download"]
 
 
 class Observer(Protocol):

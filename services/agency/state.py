@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS package (
     manifest_sha256 TEXT PRIMARY KEY, package TEXT NOT NULL, label TEXT NOT NULL, source TEXT NOT NULL,
     state TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS looked (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, matcher INTEGER NOT NULL,
+    outcome BLOB NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS unlisted (package TEXT PRIMARY KEY, since REAL NOT NULL) STRICT;
 """
 
@@ -72,6 +76,19 @@ class State:
     def forget_digest(self, path: Path) -> None:
         """The file is not what was hashed; hash it again next time."""
         self._all("DELETE FROM file WHERE path = ?", str(path))
+
+    def looked(self, path: Path, size: int, mtime_ns: int, matcher: int) -> bytes | None:
+        """The outcome of looking into a file that has since kept its size and time, by these eyes."""
+        rows = self._all(
+            "SELECT outcome FROM looked WHERE path = ? AND size = ? AND mtime_ns = ? AND matcher = ?",
+            str(path), size, mtime_ns, matcher,
+        )  # fmt: skip
+        found = rows[0][0] if rows else None
+        return found if isinstance(found, bytes) else None
+
+    def keep_looked(self, path: Path, size: int, mtime_ns: int, matcher: int, outcome: bytes) -> None:
+        """Remember what was found in a file: words of closed sets and numbers."""
+        self._all("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?, ?)", str(path), size, mtime_ns, matcher, outcome)
 
     def keep_package(self, pushed: Pushed) -> None:
         """Remember which package a manifest became and how far it got."""

@@ -119,7 +119,7 @@ def _compare(box: OneBox, load: Load, folder: Path, rounds: int, first_seed: int
 
 
 def _push(profile: Profile, delivery: Synthetic, load: Load, watch: _Watch) -> None:
-    with Gateway(profile, observer=watch, jobs=load.jobs, part_size=load.part) as gateway:
+    with Gateway(profile, look=False, observer=watch, jobs=load.jobs, part_size=load.part) as gateway:
         for outcome in gateway.push_folder(delivery.folder):
             if outcome.receipt is None:
                 raise RuntimeError(f"no receipt: {outcome.error}")

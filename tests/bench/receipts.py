@@ -130,7 +130,7 @@ def _declared(profile: Profile, session: Session, folder: Path, count: int) -> l
     """All packages, each of one file, declared and without any part."""
     state = State(profile.state)
     try:
-        with Gateway(profile) as gateway:
+        with Gateway(profile, look=False) as gateway:
             dossiers = []
             for seed in range(count):
                 made = make_delivery(folder / f"package-{seed}", files=1, size=4096, seed=500_000 + seed)
@@ -184,7 +184,7 @@ def _uploading(box: OneBox, folder: Path) -> Iterator[_Counting]:
     started, stop = threading.Event(), threading.Event()
 
     def push() -> None:
-        with Gateway(profile, part_size=16 * MIB, observer=done) as gateway:
+        with Gateway(profile, look=False, part_size=16 * MIB, observer=done) as gateway:
             for seed in itertools.count(900_000):
                 made = make_delivery(folder / f"uploading-{seed}", files=4, size=16 * MIB, seed=seed)
                 for outcome in gateway.push_folder(made.folder):

@@ -96,7 +96,7 @@ def _both(profile: Profile, folder: Path, files: int, seed: int) -> tuple[_Moved
 def _pushed(profile: Profile, folder: Path) -> _Moved:
     watch = _Parts()
     started = time.perf_counter()
-    with Gateway(profile, observer=watch) as gateway:
+    with Gateway(profile, look=False, observer=watch) as gateway:
         [outcome] = list(gateway.push_folder(folder))
     if outcome.receipt is None or outcome.package is None:
         raise RuntimeError(f"no receipt: {outcome.error}")

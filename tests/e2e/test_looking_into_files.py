@@ -1,4 +1,4 @@
-"""A stamped file that was handed in as no secret: a receipt, then a hold everywhere, and an officer who is told what was seen."""
+"""A stamped file that is handed in as no secret: the clerk is stopped; who insists gets a receipt, a hold and an officer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from fpdf import FPDF
 
 from deploy.onebox.stack import OneBox
+from services.agency.errors import Exit
 from tests.support.deliveries import make_delivery
 from tests.support.stack import Clerk, clerk_of, eventually
 
@@ -27,8 +28,14 @@ def test_a_stamp_is_found_after_the_receipt(box: OneBox, clerk: Clerk, archivist
     officer = clerk_of(box, "inspector", tmp_path / "officer")
     delivery = make_delivery(tmp_path / "delivery", files=3, size=20_000, seed=910_023)
     stamped(delivery.files[1])
-    done = clerk("push", delivery.folder, "--json")
-    assert done.code == 0, done.out + done.err
+    checked = clerk("check", delivery.folder, "--json")
+    assert checked.code == Exit.REJECTED
+    assert "mark-of-secrecy" in [finding["code"] for finding in checked.lines("finding")]
+    stopped = clerk("push", delivery.folder, "--json")
+    assert stopped.code == Exit.REJECTED
+    assert stopped.lines("dossier") == []
+    done = clerk("push", delivery.folder, "--marks-reviewed", "--json")  # the clerk was wrong
+    assert done.code == Exit.DONE, done.out + done.err
     [dossier] = done.lines("dossier")
     assert dossier["receipt"]  # it says that the bytes are here, and they are
 

@@ -6,6 +6,7 @@ Source: usability notes B5, B6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +16,18 @@ import typer
 from services.agency.carried_rules import OLD_DAYS, Carried, RuleShelf
 from services.agency.cli import findings_view
 from services.agency.cli.context import Context, Json, context_of, terminal_for
+from services.agency.cli.progress import progress_on
 from services.agency.cli.terminal import Terminal
 from services.agency.delivery import Delivery
 from services.agency.errors import Exit, RejectedError, UsageError
 from services.agency.folder import read_folder
 from services.agency.gateway import today
+from services.agency.looking import look_into
 from services.agency.preparing import prepare, read_sheet
 from services.agency.profile import Profile
 from services.agency.sheets.columns import LAYOUTS
 from services.agency.sheets.report import write_report
+from services.agency.state import State
 from services.kernel.refusals.registry import Text
 from services.kernel.secrecy import DeploymentProfile
 
@@ -32,6 +36,12 @@ Source = Annotated[
 ]
 Files = Annotated[
     Path | None, typer.Option("--files", exists=True, file_okay=False, help="Thư mục tệp số hóa / folder of the files")
+]
+MarksReviewed = Annotated[
+    bool,
+    typer.Option(
+        "--marks-reviewed", help="Đã xem từng trang bị báo, không phải dấu mật / seen each page, no mark of secrecy"
+    ),
 ]
 LayoutName = Annotated[str, typer.Option("--layout", help=f"Mẫu mục lục / form: {', '.join(LAYOUTS)}")]
 
@@ -49,6 +59,7 @@ def check(
     report: Annotated[
         Path | None, typer.Option("--report", help="Bản sao mục lục có đánh dấu lỗi (.xlsx) / marked workbook copy")
     ] = None,
+    marks_reviewed: MarksReviewed = False,
     json: Json = False,
 ) -> None:
     """Kiểm tra mọi lỗi của mục lục và tệp, không gửi gì. / Find every problem; nothing is sent."""
@@ -60,6 +71,7 @@ def check(
     rules = carried(terminal, profile)
     for delivery in deliveries:
         prepare(delivery, deployment=deployment, today=today(), rules=rules)
+    look(terminal, deliveries, profile, reviewed=marks_reviewed)
     findings = [finding for delivery in deliveries for finding in delivery.findings]
     findings_view.show(terminal, findings)
     if report is not None:
@@ -72,6 +84,15 @@ def check(
     code = Exit.REJECTED if errors else Exit.DONE
     conclude(terminal, deliveries, code)
     raise typer.Exit(code)
+
+
+def look(terminal: Terminal, deliveries: Sequence[Delivery], profile: Profile | None, *, reviewed: bool) -> None:
+    """Look into every file for marks of secrecy; what was looked into before is remembered where there is a profile."""
+    with ExitStack() as stack:
+        state = None if profile is None else stack.enter_context(closing(State(profile.state)))
+        progress = stack.enter_context(progress_on(terminal))
+        for delivery in deliveries:
+            look_into(delivery, state=state, reviewed=reviewed, observer=progress)
 
 
 def carried(terminal: Terminal, profile: Profile | None) -> Carried | None:

@@ -29,6 +29,7 @@ from services.agency.observing import Observer, Stage
 from services.kernel.refusals.registry import Text
 
 STAGES: Final[Mapping[Stage, Text]] = {
+    "look": Text("tìm dấu mật", "looking for marks of secrecy"),
     "hash": Text("băm tệp", "hashing"),
     "upload": Text("gửi", "uploading"),
     "server-check": Text("máy chủ kiểm tra", "server check"),

@@ -13,7 +13,7 @@ import typer
 
 from services.agency.carried_rules import Carried
 from services.agency.cli import findings_view
-from services.agency.cli.check_command import Files, LayoutName, Source, carried, conclude, read
+from services.agency.cli.check_command import Files, LayoutName, MarksReviewed, Source, carried, conclude, look, read
 from services.agency.cli.context import Json, context_of, overall, terminal_for
 from services.agency.cli.progress import progress_on
 from services.agency.cli.terminal import Terminal, error_members
@@ -44,6 +44,7 @@ def push(
     partial: Annotated[
         bool, typer.Option("--partial", help="Bỏ qua hồ sơ có lỗi, gửi phần còn lại / leave out dossiers with errors")
     ] = False,
+    marks_reviewed: MarksReviewed = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Chỉ kiểm tra, không gửi / check only")] = False,
     jobs: Annotated[int, typer.Option(min=1, max=32, help="Số phần gửi cùng lúc / parts at once")] = 4,
     part_size: Annotated[int, typer.Option(help="MiB: 1, 2, 4, 8, 16")] = 8,
@@ -63,10 +64,19 @@ def push(
         )
     rate = _rate(limit_rate)
     rules = carried(terminal, profile)
-    deliveries = _sound(terminal, profile, lambda: read(source, files, layout, profile), rules, partial=partial)
+    deliveries = _sound(
+        terminal, profile, lambda: read(source, files, layout, profile), rules, partial=partial, reviewed=marks_reviewed
+    )
     if not dry_run and (newer := _refreshed(terminal, profile, rules)) is not None:
         # What may not leave becomes a stub by the newest rules: everything is looked at again.
-        deliveries = _sound(terminal, profile, lambda: read(source, files, layout, profile), newer, partial=partial)
+        deliveries = _sound(
+            terminal,
+            profile,
+            lambda: read(source, files, layout, profile),
+            newer,
+            partial=partial,
+            reviewed=marks_reviewed,
+        )
     if dry_run:
         conclude(terminal, deliveries, Exit.DONE)
         return
@@ -99,11 +109,13 @@ def _sound(
     rules: Carried | None,
     *,
     partial: bool,
+    reviewed: bool,
 ) -> list[Delivery]:
     """The deliveries, made fit for this deployment by these rules; raises RejectedError where they have errors."""
     deliveries = source()
     for delivery in deliveries:
         prepare(delivery, deployment=DeploymentProfile(profile.secrecy_profile), today=today(), rules=rules)
+    look(terminal, deliveries, profile, reviewed=reviewed)
     findings = [finding for delivery in deliveries for finding in delivery.findings]
     findings_view.show(terminal, [finding for finding in findings if finding.severity != "info"])
     for delivery in deliveries:

@@ -423,6 +423,30 @@ KINDS: Final[Mapping[str, Kind]] = {
         "Lệnh push sẽ chỉ gửi phiếu thay; làm rõ ngày hoặc quyết định (quy tắc {rule}) rồi nộp lại",
         "push will send a stub only; settle the date or the decision (rule {rule}) and push again",
     ),
+    "mark-of-secrecy": _kind(
+        "error",
+        "Khai không mật nhưng tệp “{value}”, trang {page}, có {marks_vi}",
+        "Declared as no secret, but the file “{value}”, page {page}, bears {marks_en}",
+        "Dừng lại, xem trang đó. Nếu là văn bản mật: ghi độ mật vào mục lục, đưa tệp ra khỏi máy nối mạng, báo người phụ trách "
+        "bảo mật. Nếu đã xem từng trang và không phải dấu mật: chạy lại với --marks-reviewed",
+        "Stop and look at that page. If it is secret: write its level into the inventory, take the file off the networked "
+        "machine, tell your security officer. If you have seen each such page and none bears a mark: run it again with "
+        "--marks-reviewed",
+    ),
+    "mark-reviewed": _kind(
+        "warning",
+        "Tệp “{value}”, trang {page}, có chữ giống {marks_vi}; đã được xác nhận là không phải",
+        "The file “{value}”, page {page}, has what looks like {marks_en}; it was confirmed that it is none",
+        "Sau khi nhận, cổng vẫn phong tỏa để cán bộ xem xét, trừ khi đã được giải tỏa trước đó",
+        "After it is received the gateway holds it for officers all the same, unless they have let it go before",
+    ),
+    "file-not-looked-into": _kind(
+        "warning",
+        "Không đọc được nội dung tệp “{value}” để tìm dấu mật (tệp hỏng hoặc đặt mật khẩu)",
+        "The file “{value}” could not be looked into for marks of secrecy (broken, or under a password)",
+        "Mở thử tệp; bỏ mật khẩu hoặc quét lại nếu hỏng",
+        "Open it; remove the password, or scan it again if it is broken",
+    ),
     "rule-held": _kind(
         "warning",
         "Cổng sẽ giữ lại chờ cán bộ xem xét: {text_vi}",

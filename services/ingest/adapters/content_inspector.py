@@ -10,10 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 from services.ingest.adapters import content_child
-from services.kernel.marks import Inspected, Outcome, worth_reading
-
-MAX_FILE: Final = 256 * 1024**2
-"""Bytes; a larger file would not fit beside its parser into the process's memory."""
+from services.kernel.marks import MAX_FILE, Inspected, Outcome, worth_reading
 
 SECONDS: Final = 120.0
 _HEAD: Final = 4096

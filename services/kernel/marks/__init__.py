@@ -6,7 +6,7 @@ as codes and page numbers; the text itself goes nowhere.
 Source: domain notes §3 rule 23; NĐ 26/2020/NĐ-CP; DECISION-0025.
 """
 
-from services.kernel.marks.inspecting import MATCHER, Inspected, Outcome, inspect, worth_reading
-from services.kernel.marks.stamps import Mark, marks_on
+from services.kernel.marks.inspecting import MATCHER, MAX_FILE, Inspected, Outcome, inspect, worth_reading
+from services.kernel.marks.stamps import WORDS, Mark, marks_on
 
-__all__ = ["MATCHER", "Inspected", "Mark", "Outcome", "inspect", "marks_on", "worth_reading"]
+__all__ = ["MATCHER", "MAX_FILE", "WORDS", "Inspected", "Mark", "Outcome", "inspect", "marks_on", "worth_reading"]

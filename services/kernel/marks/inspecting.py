@@ -24,6 +24,9 @@ from services.kernel.marks.stamps import Mark, marks_on
 MATCHER: Final = 1
 """Counts up when what counts as a mark changes: what an older one passed is looked at again."""
 
+MAX_FILE: Final = 256 * 1024**2
+"""Bytes; a larger file would not fit beside its parser into the memory of its process."""
+
 MAX_PAGES: Final = 20_000
 _PDF: Final = b"%PDF-"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
+
+from services.kernel.refusals.registry import Text
 
 
 class Mark(StrEnum):
@@ -31,6 +34,18 @@ class Mark(StrEnum):
     ENVELOPE_LETTER = "envelope-letter"
     NAMED_OPENER = "named-opener"
 
+
+WORDS: Final[Mapping[Mark, Text]] = MappingProxyType(
+    {
+        Mark.TUYET_MAT: Text("dấu TUYỆT MẬT", "the stamp TUYỆT MẬT"),
+        Mark.TOI_MAT: Text("dấu TỐI MẬT", "the stamp TỐI MẬT"),
+        Mark.MAT: Text("dấu MẬT", "the stamp MẬT"),
+        Mark.COPY_NUMBER: Text("«Bản số»", "a copy's number"),
+        Mark.ENVELOPE_LETTER: Text("ký hiệu A, B, C trên bì", "an envelope's letter"),
+        Mark.NAMED_OPENER: Text("«Chỉ người có tên mới được bóc bì»", "who alone may open the envelope"),
+    }
+)
+"""What a mark is called to people."""
 
 _LONGEST: Final = 80  # characters of a cell that can be a mark: the longest one has 39, and spacing doubles it
 _ENVELOPE_LINES: Final = 14  # a page with more text is no envelope

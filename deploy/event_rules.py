@@ -27,6 +27,7 @@ class EventRule:
 
 _INCIDENTS: Final = "tests/integration/ingest/test_incidents.py"
 _CONTENT: Final = "tests/integration/ingest/test_content.py"
+_EXPORTS: Final = "tests/integration/catalog/test_exports.py"
 _OPENED: Final = "services.ingest.usecases.open_incident:open_incident"
 _KINDS: Final = f"{_INCIDENTS}::test_an_incident_names_the_rule_of_its_kind_and_starts_its_clocks"
 _INSPECTED: Final = "services.ingest.usecases.inspect_agency:add_step"
@@ -107,16 +108,21 @@ EVENT_RULES: Final = (
     EventRule(
         "28",
         "Xuất tài liệu có chế độ sử dụng Mật (03) mà không có văn bản phê duyệt.",
-        "no grant above the reader's ceiling; none above `none` by default; every grant of a labelled file is in the log",
+        "no grant without another person's approval in force; none above the reader's ceiling; each grant is in the log",
         "Suy luận của thiết kế, chờ cơ quan có thẩm quyền xác nhận, quy tắc 28",
-        ("services.catalog.usecases.grant_reading:grant_reading", _OPENED),
         (
+            "services.catalog.usecases.grant_reading:grant_reading",
+            "services.catalog.usecases.approve_export:settle_export",
+            _OPENED,
+        ),
+        (
+            f"{_EXPORTS}::test_no_restricted_document_leaves_without_an_approval_in_force",
+            f"{_EXPORTS}::test_an_approval_is_for_its_documents_and_its_days",
             "tests/integration/catalog/test_api.py::test_an_archivist_sees_every_fonds_but_nothing_above_none",
             "tests/integration/catalog/test_api.py::test_reading_a_labelled_component_is_in_the_log_before_the_grant_leaves",
             _KINDS,
         ),
-        "The approval is the deployment's ceiling, not a record for each export; and what keeps mode 03 after its"
-        " protection has ended (rule 13) has no label and is read like any other.",
+        "Whether the paper's authority was competent is for the approver to check.",
     ),
     EventRule(
         "29",

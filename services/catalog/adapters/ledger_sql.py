@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.catalog.adapters import tables as t
+from services.catalog.adapters.exports_sql import SqlExports
 from services.catalog.adapters.sessions import Sessions
 from services.catalog.adapters.shelves_sql import SqlShelves
 from services.catalog.adapters.tsearch import tsvector
@@ -178,6 +179,10 @@ class SqlCounter:
         )  # an INSERT's rowcount says nothing
         if (await self._connection.execute(taken)).one_or_none() is not None:
             await self._tasks.defer(self._connection, _TASKS[kind], message=str(message))
+
+    @property
+    def exports(self) -> SqlExports:
+        return SqlExports(self._connection)
 
     async def journal(self, event: bytes) -> UUID:
         return await journal.append(self._connection, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.catalog.usecases.ports import World
+from services.catalog.usecases.ports import Clock
 from services.kernel.identifiers import AgencyId, FondsId
 from services.kernel.vietnam import day_in_vietnam
 from services.runtime.registry_feed import Registry
@@ -11,7 +11,7 @@ from services.runtime.registry_feed import Registry
 class RegistryDirectory:
     """See `usecases.ports.Directory`; who followed whom is asked for today in Vietnam."""
 
-    def __init__(self, registry: Registry, world: World) -> None:
+    def __init__(self, registry: Registry, world: Clock) -> None:
         self._registry = registry
         self._world = world
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.catalog.adapters import tables as t
 from services.catalog.adapters.tsearch import exact_query, folded_query
+from services.catalog.domain.exports import RESTRICTED
 from services.catalog.usecases.ports import (
     Found,
     FoundDocument,
@@ -23,6 +24,7 @@ from services.catalog.usecases.ports import (
     ShownPackage,
 )
 from services.kernel.identifiers import ComponentId, DocumentId, FondsId, PackageId
+from services.kernel.profiles import profile as profile_named
 from services.kernel.secrecy import Level
 
 _FIND: Final = text(
@@ -119,16 +121,32 @@ class SqlShelves:
         """Its document must be seen too: a component has no life of its own."""
         own = t.component.c
         query = (
-            select(own.id, own.label, own.document)
+            select(
+                own.id,
+                own.label,
+                own.document,
+                own.fonds,
+                t.package.c.profile,
+                t.document.c.metadata.label("document_metadata"),
+                t.dossier.c.metadata.label("dossier_metadata"),
+            )
             .join(t.package, (t.package.c.id == own.package) & t.package.c.current)
             .join(t.document, t.document.c.id == own.document)
+            .outerjoin(t.dossier, t.dossier.c.package == own.package)
             .where(own.id == component, own.erased_at.is_(None), ~own.held, ~t.document.c.held, ~t.package.c.held)
             .limit(1)
         )
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
-        return ReadableComponent(ComponentId(row.id), Level(row.label), DocumentId(row.document))
+        profile = profile_named(row.profile)
+        modes = {
+            profile.access_mode(profile.document, row.document_metadata),
+            profile.access_mode(profile.dossier, row.dossier_metadata or {}),
+        }
+        return ReadableComponent(
+            ComponentId(row.id), Level(row.label), DocumentId(row.document), FondsId(row.fonds), RESTRICTED in modes
+        )
 
     async def _components(self, *conditions: ColumnElement[bool]) -> dict[UUID, list[ShownComponent]]:
         own = t.component.c

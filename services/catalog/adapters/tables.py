@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -236,4 +237,32 @@ held_words = Table(
     Column("day_number", Integer, nullable=False),
     Column("words", TSVECTOR, nullable=False),
     Index("held_words_package", "package"),
+)
+
+export_request = Table(
+    "export_request",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("documents", ARRAY(Uuid), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("decided_on", Date, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("until", Date, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Index("export_request_client", "client", "until"),
+)
+"""Who asked to take which restricted documents out, on what paper, until when."""
+
+export_step = Table(
+    "export_step",
+    metadata,
+    Column("request", Uuid, ForeignKey("catalog.export_request.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text),
+    Column("at", DateTime(timezone=True), nullable=False),
 )

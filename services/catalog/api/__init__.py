@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.catalog.api import message_routes, record_routes, search_routes
+from services.catalog.api import export_routes, message_routes, record_routes, search_routes
 from services.runtime.app import create_app
 from services.runtime.discovery import discovery_router
 from services.runtime.signed_requests import RouteKind
@@ -33,7 +33,13 @@ def create_api() -> FastAPI:
         service="catalog",
         title="Nộp Lưu: catalog",
         description=_DESCRIPTION.strip(),
-        routers=[search_routes.router, record_routes.router, message_routes.router, discovery_router()],
+        routers=[
+            search_routes.router,
+            record_routes.router,
+            export_routes.router,
+            message_routes.router,
+            discovery_router(),
+        ],
     )
 
 

@@ -19,6 +19,7 @@ from services.catalog.usecases.grant_reading import grant_reading
 from services.catalog.usecases.open_record import FIRST, PAGE, open_document, open_dossier, open_package
 from services.kernel.identifiers import ComponentId, DocumentId, PackageId
 from services.kernel.refusals.catalog import DocumentUnknown, DossierUnknown, PackageSuperseded
+from services.kernel.refusals.exports import ExportNotApproved
 from services.kernel.refusals.identity import ScopeMissing
 from services.kernel.refusals.packages import ComponentUnknown, PackageUnknown
 from services.runtime.openapi import refusing
@@ -82,7 +83,7 @@ async def get_package(
             "description": "Where the bytes are.",
             "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
         },
-        **refusing(ComponentUnknown, ScopeMissing),
+        **refusing(ComponentUnknown, ExportNotApproved, ScopeMissing),
     },
 )
 async def get_component(component: UUID, caller: Reading, wiring: Wired) -> Response:

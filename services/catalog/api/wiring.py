@@ -42,4 +42,6 @@ def _wiring(request: Request) -> Wiring:
 
 Wired = Annotated[Wiring, Depends(_wiring)]
 Reading = Annotated[Caller, require("submitter", "archivist", "incident-officer")]
+Exporting = Annotated[Caller, require("archivist", "incident-officer")]
+FollowingExports = Annotated[Caller, require("archivist", "incident-officer", "supervisor", "auditor")]
 Serving = Annotated[Caller, require("service")]

@@ -10,12 +10,13 @@ from typing import Protocol
 from uuid import UUID
 
 from services.catalog.domain.description import Deposit, Description
+from services.catalog.domain.exports import ExportRequest, Person, Step
 from services.catalog.domain.labels import Reader
 from services.catalog.domain.query import Query
 from services.kernel.classification.message import ClassificationChanged
 from services.kernel.erasure_message import ErasedComponent
 from services.kernel.hold_messages import HoldChanged
-from services.kernel.identifiers import AgencyId, ComponentId, DocumentId, FondsId, PackageId
+from services.kernel.identifiers import AgencyId, ClientId, ComponentId, DocumentId, FondsId, PackageId
 from services.kernel.secrecy import Level
 
 
@@ -129,11 +130,13 @@ class ShownPackage:
 
 @dataclass(frozen=True, slots=True)
 class ReadableComponent:
-    """What a grant needs to know of a component."""
+    """What a grant needs to know of a component; `restricted` by the access mode of its document or dossier."""
 
     id: ComponentId
     level: Level
     document: DocumentId
+    fonds: FondsId
+    restricted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +172,27 @@ class Shelves(Protocol):
         """A component of a current version that is not erased."""
 
 
+class Exports(Protocol):
+    """Requests to take restricted documents out, in the transaction of the `Counter` that gave them."""
+
+    async def add(self, request: ExportRequest) -> None: ...
+
+    async def add_step(self, request: UUID, number: int, step: Step, by: Person, at: datetime) -> None: ...
+
+    async def find(self, request: UUID, *, lock: bool = False) -> ExportRequest | None: ...
+
+    async def page(self, *, after: UUID | None, limit: int) -> list[ExportRequest]:
+        """Requests in the order of their asking."""
+
+    async def of_reader(self, reader: ClientId, document: DocumentId, today: date) -> list[ExportRequest]:
+        """A client's requests for a document whose last day is not past, whatever became of them."""
+
+
 class Counter(Protocol):
     """What is taken in while a request waits, within one transaction; it sees and writes no description."""
+
+    @property
+    def exports(self) -> Exports: ...
 
     async def receive(self, message: UUID, kind: str, body: bytes, at: datetime) -> None:
         """Keep a message and have it worked on once this transaction has committed; nothing where it is known."""
@@ -280,10 +302,19 @@ class Directory(Protocol):
         """Raises RegistryStale."""
 
 
-class World(Protocol):
-    """Time and chance."""
+class Clock(Protocol):
+    """Time."""
 
     def now(self) -> datetime: ...
+
+
+class World(Clock, Protocol):
+    """Time and chance."""
+
+    def today(self) -> date:
+        """The day in Vietnam."""
+
+    def new_id(self) -> UUID: ...
 
     def token(self) -> str:
         """128 random bits as text."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.kernel.folding import fold
+
 
 class FieldKind(StrEnum):
     """How a field's value stands in the manifest.
@@ -106,6 +108,11 @@ class Profile:
     dossier: Part
     document: Part
     access_modes: Mapping[str, str]
+
+    def access_mode(self, part: Part, metadata: Mapping[str, object]) -> str:
+        """The TT05 code of a record's access mode, however it is written; empty for none, or for other words."""
+        written = as_text(part.value(metadata, "access_mode"))
+        return self.access_modes.get(fold(written), "") if written else ""
 
 
 def filled(value: object) -> bool:

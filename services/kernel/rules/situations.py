@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from services.kernel.folding import fold
 from services.kernel.manifest.findings import Findings
 from services.kernel.manifest.model import Manifest
 from services.kernel.manifest.secrecy import iso_day, read_secrecy
-from services.kernel.profiles import NAMES, Part, Profile
+from services.kernel.profiles import NAMES
 from services.kernel.profiles import profile as profile_named
-from services.kernel.profiles.model import as_text
 from services.kernel.secrecy import DeploymentProfile, Level, Secrecy
 
 
@@ -73,7 +71,7 @@ def situations(manifest: Manifest, circumstances: Circumstances) -> Iterator[Sit
         profile=manifest.profile,
         dossier=manifest.dossier_secrecy,
         dossier_revealing=profile.dossier.reveals(manifest.dossier),
-        dossier_access_mode=_access_mode(manifest.dossier, profile.dossier, profile),
+        dossier_access_mode=profile.access_mode(profile.dossier, manifest.dossier),
         highest=_highest([*levels, *([] if manifest.dossier_secrecy is None else [manifest.dossier_secrecy.level])]),
     )
     for document in manifest.documents:
@@ -84,7 +82,7 @@ def situations(manifest: Manifest, circumstances: Circumstances) -> Iterator[Sit
             revealing=profile.document.reveals(document.metadata),
             beyond_stub=profile.document.exceeds_stub(document.metadata),
             components=len(document.components),
-            access_mode=_access_mode(document.metadata, profile.document, profile),
+            access_mode=profile.access_mode(profile.document, document.metadata),
         )
 
 
@@ -142,12 +140,6 @@ def example(value: Mapping[str, object]) -> Situation:
     if members or around:
         raise ExampleInvalid("unknown member")
     return found
-
-
-def _access_mode(metadata: Mapping[str, object], part: Part, profile: Profile) -> str:
-    """The TT05 code of an access mode, however its profile writes it; empty for none, or for other words."""
-    written = as_text(part.value(metadata, "access_mode"))
-    return profile.access_modes.get(fold(written), "") if written else ""
 
 
 def _highest(levels: list[Level | None]) -> Level | None:

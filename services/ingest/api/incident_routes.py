@@ -37,6 +37,7 @@ from services.ingest.usecases.open_incident import Target, open_incident
 from services.ingest.usecases.read_incidents import list_incidents, notices, open_trail, violations
 from services.kernel.identifiers import ComponentId, PackageId
 from services.kernel.refusals.incidents import (
+    CorrectionCannotStay,
     CorrectionEmpty,
     CorrectionNotDone,
     DecisionIncomplete,
@@ -138,12 +139,21 @@ async def report(incident: UUID, _: Deciding, wired: Wired) -> Response:
     description="Another officer confirms the step whose number is answered. A new proposal replaces an earlier one.",
     status_code=201,
     response_model=ProposedAnswer,
-    responses=refusing(IncidentUnknown, IncidentStepImpossible, DecisionIncomplete, CorrectionEmpty),
+    responses=refusing(
+        IncidentUnknown, IncidentStepImpossible, DecisionIncomplete, CorrectionEmpty, CorrectionCannotStay
+    ),
 )
 async def propose(incident: UUID, form: ProposalIn, caller: Deciding, wired: Wired) -> ProposedAnswer:
     level = None if form.level is None else Level.from_wire(form.level)
     proposal = Proposal(form.decision, form.instrument, level, form.due_on)
-    step = await propose_decision(incident, proposal, _actor(caller), ledger=wired.incidents, world=wired.world)
+    step = await propose_decision(
+        incident,
+        proposal,
+        _actor(caller),
+        ledger=wired.incidents,
+        world=wired.world,
+        deployment=wired.deployment,
+    )
     return ProposedAnswer(step=step)
 
 
@@ -170,7 +180,15 @@ async def confirm(incident: UUID, form: ConfirmationIn, caller: Deciding, wired:
     responses=refusing(IncidentUnknown, IncidentStepImpossible, RemedyUnknown, ExpulsionNotDone, CorrectionNotDone),
 )
 async def done(incident: UUID, form: DoneIn, caller: Deciding, wired: Wired) -> TrailAnswer:
-    await record_done(incident, form.what, form.instrument, _actor(caller), ledger=wired.incidents, world=wired.world)
+    await record_done(
+        incident,
+        form.what,
+        form.instrument,
+        _actor(caller),
+        ledger=wired.incidents,
+        world=wired.world,
+        deployment=wired.deployment,
+    )
     return await _trail(incident, wired)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from services.ingest.domain.states import State as PackageState
 from services.kernel.refusals.registry import Text
+from services.kernel.secrecy import DeploymentProfile, Level
 
 WHOLE_PACKAGE: Final = -1
 """In place of a document's index, where all of a package is held."""
@@ -117,6 +118,13 @@ REMEDIES: Final[Mapping[Decision, Text]] = MappingProxyType(
     }
 )
 """Decisions that leave something to be done, and how that stands until it is."""
+
+
+def may_stay(level: Level, deployment: DeploymentProfile, *, has_files: bool) -> bool:
+    """Whether what was corrected to a level may stay here: a stub may, TUYỆT MẬT is never digitised, `open` has no secret."""
+    if level is Level.NONE or not has_files:
+        return True
+    return deployment is DeploymentProfile.INDEPENDENT_LAN and level is not Level.TUYET_MAT
 
 
 RULES: Final[Mapping[Kind, str]] = MappingProxyType(

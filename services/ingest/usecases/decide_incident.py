@@ -20,6 +20,7 @@ from services.ingest.domain.incidents import (
     REMEDIES,
     Decision,
     State,
+    may_stay,
 )
 from services.ingest.domain.states import Event, transition
 from services.ingest.usecases.complete_package import CATALOG
@@ -35,6 +36,7 @@ from services.ingest.usecases.ports import World
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.hold_messages import HoldChanged
 from services.kernel.refusals.incidents import (
+    CorrectionCannotStay,
     CorrectionEmpty,
     CorrectionNotDone,
     DecisionIncomplete,
@@ -46,7 +48,7 @@ from services.kernel.refusals.incidents import (
     IncidentUnknown,
     RemedyUnknown,
 )
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import DeploymentProfile, Level
 
 PROPOSED: Final = "proposed"
 
@@ -62,7 +64,13 @@ class Proposal:
 
 
 async def propose_decision(
-    incident_id: UUID, proposal: Proposal, by: Actor, *, ledger: IncidentLedger, world: World
+    incident_id: UUID,
+    proposal: Proposal,
+    by: Actor,
+    *,
+    ledger: IncidentLedger,
+    world: World,
+    deployment: DeploymentProfile,
 ) -> int:
     """Put a proposal on the trail, in place of an earlier one; the number of its step, which is to be confirmed.
 
@@ -70,6 +78,7 @@ async def propose_decision(
         IncidentUnknown, IncidentStepImpossible: it is decided already.
         DecisionIncomplete: the instrument, or the new level, is missing.
         CorrectionEmpty: the record has that level, and nobody changed it since the opening.
+        CorrectionCannotStay: with that level its files may not be here: it is to be expelled.
     """
     needs_level = proposal.decision is Decision.CORRECT_LEVEL and proposal.level is None
     if needs_level or (proposal.decision in NEEDS_INSTRUMENT and not proposal.instrument):
@@ -77,6 +86,8 @@ async def propose_decision(
     async with ledger.transaction() as books:
         incident = await _incident(books, incident_id, State.OPEN, State.PROPOSED)
         if proposal.decision is Decision.CORRECT_LEVEL and proposal.level is not None:
+            if not await _may_stay(books, incident, proposal.level, deployment):
+                raise CorrectionCannotStay(level=proposal.level.wire)
             await _require_correction(books, incident, proposal.level)
         now = world.now()
         await books.change_incident(
@@ -131,9 +142,16 @@ async def confirm_decision(
 
 
 async def record_done(
-    incident_id: UUID, what: str, instrument: str | None, by: Actor, *, ledger: IncidentLedger, world: World
+    incident_id: UUID,
+    what: str,
+    instrument: str | None,
+    by: Actor,
+    *,
+    ledger: IncidentLedger,
+    world: World,
+    deployment: DeploymentProfile,
 ) -> None:
-    """Record that something with a clock was done.
+    """Record that something with a clock was done. A corrected level lifts the hold of what may stay with it.
 
     Raises:
         IncidentUnknown, IncidentStepImpossible: it is closed.
@@ -152,7 +170,8 @@ async def record_done(
             await _require_corrected(books, incident, incident.level)
         step = await _step(books, incident, "done", by, now, {"what": what, "instrument": instrument})
         await books.journal(_event(step))
-        if what == Decision.CORRECT_LEVEL.value and incident.level is Level.NONE:
+        corrected = incident.level if what == Decision.CORRECT_LEVEL.value else None
+        if corrected is not None and await _may_stay(books, incident, corrected, deployment):
             await _lift(books, incident, now, world)
 
 
@@ -220,6 +239,11 @@ async def _lift(books: IncidentBooks, incident: Incident, now: datetime, world: 
             await books.wake_record(package)
     if incident.document is None:
         await _move(books, incident, Event.RELEASE)
+
+
+async def _may_stay(books: IncidentBooks, incident: Incident, level: Level, deployment: DeploymentProfile) -> bool:
+    has_files = incident.document is None or await books.has_document(incident.package, incident.document)
+    return may_stay(level, deployment, has_files=has_files)
 
 
 async def _require_correction(books: IncidentBooks, incident: Incident, level: Level) -> None:

@@ -108,6 +108,20 @@ class CorrectionEmpty(Refusal):
     )
 
 
+class CorrectionCannotStay(Refusal):
+    code = "incident-correction-cannot-stay"
+    status = 409
+    title = Text("Ở độ mật này tài liệu không được lưu tại đây", "At this level it may not stay here")
+    detail = Text(
+        "Hệ thống này không được giữ tệp ở độ mật {level}; sửa độ mật không làm cho tệp được phép ở lại.",
+        "Files of the level {level} may not be kept in this deployment; correcting the level does not let them stay.",
+    )
+    fix = Text(
+        "Đề xuất `expel` để loại tệp; cơ quan nộp lại bằng phiếu thay thế.",
+        "Propose `expel`; the agency hands in a stub in its place.",
+    )
+
+
 class IncidentUnfinished(Refusal):
     code = "incident-unfinished"
     status = 409

@@ -40,7 +40,7 @@ from services.ingest.usecases.open_incident import Target, open_incident
 from services.ingest.usecases.read_manifest import read_manifest
 from services.kernel.identifiers import ClientId, FondsId, PackageId
 from services.kernel.refusals.packages import ManifestUnknown
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import DeploymentProfile, Level
 from services.runtime.database import create_engine, transaction
 from services.runtime.jobs import Tasks
 from tests.support.enrolled import Enrolled
@@ -171,7 +171,9 @@ class Machine(RuleBasedStateMachine):
         async def decided() -> None:
             parts = self.world.gateway.parts
             proposal = Proposal(Decision.RELEASE, None, None, None)
-            step = await propose_decision(incident, proposal, ONE, ledger=parts.incidents, world=parts.world)
+            step = await propose_decision(
+                incident, proposal, ONE, ledger=parts.incidents, world=parts.world, deployment=DeploymentProfile.OPEN
+            )
             await confirm_decision(incident, step, OTHER, ledger=parts.incidents, world=parts.world)
 
         self.world.run(decided())

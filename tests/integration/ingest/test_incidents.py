@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,7 +30,7 @@ from services.kernel.identifiers import PackageId
 from services.runtime.database import transaction
 from tests.support.asgi import Reply
 from tests.support.enrolled import Enrolled
-from tests.support.ingest import Ingest
+from tests.support.ingest import Ingest, ingest
 from tests.support.ingest_manifests import Dossier
 from tests.support.postgres import Database
 
@@ -77,9 +78,26 @@ class Case:
     async def state(self) -> Any:
         return (await self.gateway.get(self.client, f"/v1/packages/{self.package}")).json().get("state")
 
+    async def classify(self, kind: str, instrument: str, **more: object) -> None:
+        """A step of document 1's classification."""
+        await self.gateway.registry.poll()
+        decided = {
+            "kind": kind,
+            "document": 1,
+            "decided_on": self.gateway.parts.world.today().isoformat(),
+            "instrument": instrument,
+            "authority": {"name": "Tỉnh ủy", "relation": "originator", "agency": str(self.gateway.agency)},
+        }
+        reply = await self.post(self.other, f"/v1/packages/{self.package}/classification/steps", decided | more)
+        assert reply.status == 201, reply.body
+
 
 @pytest.fixture
 async def case(gateway: Ingest) -> Case:
+    return await opened_case(gateway)
+
+
+async def opened_case(gateway: Ingest) -> Case:
     client = gateway.enrol("submitter")
     dossier = Dossier([b"mot", b"hai", b"ba"])
     package = await gateway.deposit(client, dossier)
@@ -266,18 +284,6 @@ async def test_what_is_still_arriving_is_stopped_and_expelled(case: Case) -> Non
 
 
 async def test_correcting_a_level_is_done_only_by_a_step_of_the_classification(case: Case) -> None:
-    async def classify(kind: str, instrument: str, **more: object) -> None:
-        await case.gateway.registry.poll()
-        decided = {
-            "kind": kind,
-            "document": 1,
-            "decided_on": case.gateway.parts.world.today().isoformat(),
-            "instrument": instrument,
-            "authority": {"name": "Tỉnh ủy", "relation": "originator", "agency": str(case.gateway.agency)},
-        }
-        reply = await case.post(case.other, f"/v1/packages/{case.package}/classification/steps", decided | more)
-        assert reply.status == 201, reply.body
-
     async def done(incident: str) -> tuple[int, object]:
         reply = await case.step(incident, case.other, "done", what="correct-level", instrument="3/QĐ-UBND")
         return reply.status, reply.json().get("code")
@@ -289,17 +295,48 @@ async def test_correcting_a_level_is_done_only_by_a_step_of_the_classification(c
     assert (empty.status, empty.json()["code"]) == (409, "incident-correction-empty")
     await case.decide(first, decision="release")
 
-    await classify("raised", "1/QĐ-UBND", level="mat", list_item="II.3")  # before the opening: no remedy of it
+    await case.classify("raised", "1/QĐ-UBND", level="mat", list_item="II.3")  # before the opening: no remedy of it
     incident = (await case.open(document=1))["incident"]
     await case.decide(incident, decision="correct-level", level="none", instrument="3/QĐ-UBND")
     assert await done(incident) == (409, "incident-correction-not-done")
-    await classify("raised", "2/QĐ-UBND", level="toi_mat", list_item="II.3")
+    await case.classify("raised", "2/QĐ-UBND", level="toi_mat", list_item="II.3")
     assert await done(incident) == (409, "incident-correction-not-done")  # a step, but to another level
     shown = (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()
     assert (shown["held"], shown["clocks"][-1]["met_at"]) == (True, None)
-    await classify("declassified", "3/QĐ-UBND")
+    await case.classify("declassified", "3/QĐ-UBND")
     assert await done(incident) == (200, None)
     assert (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()["held"] is False
+
+
+async def test_in_the_open_a_level_above_none_is_no_remedy_for_files(case: Case) -> None:
+    incident = (await case.open(document=1))["incident"]
+    for level in ("mat", "toi_mat", "tuyet_mat"):
+        refused = await case.step(
+            incident, case.one, "proposals", decision="correct-level", level=level, instrument="3/QĐ-UBND"
+        )
+        assert (refused.status, refused.json()["code"]) == (409, "incident-correction-cannot-stay")
+    assert "expel" in refused.json()["fix"]
+
+
+async def test_on_the_independent_lan_a_corrected_level_lets_it_stay(database: Database, tmp_path: Path) -> None:
+    async with ingest(database, tmp_path, profile="independent-lan") as gateway:
+        assert (await gateway.publish_rules()).status == 201
+        case = await opened_case(gateway)
+        incident = (await case.open(document=1))["incident"]
+        never = await case.step(
+            incident, case.one, "proposals", decision="correct-level", level="tuyet_mat", instrument="3/QĐ-UBND"
+        )
+        assert (never.status, never.json()["code"]) == (409, "incident-correction-cannot-stay")
+        await case.decide(incident, decision="correct-level", level="mat", instrument="3/QĐ-UBND")
+        await case.classify("raised", "3/QĐ-UBND", level="mat", list_item="II.3")
+        assert (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()["held"] is True
+        for what in ("correct-level", "report-police"):
+            assert (await case.step(incident, case.other, "done", what=what, instrument="3/QĐ-UBND")).status == 200
+        await case.confirm()
+        shown = (await case.gateway.get(case.one, f"/v1/incidents/{incident}")).json()
+        assert shown["held"] is False
+        assert (await case.step(incident, case.one, "closure")).json()["state"] == "closed"
+        assert await case.state() == "sealed"
 
 
 async def test_two_holds_are_lifted_one_by_one(case: Case) -> None:

@@ -43,10 +43,21 @@ def measure(settings: S3Settings, store: int, rounds: int) -> Comparison:
 
         return _timed(settings, reader)
 
+    def first() -> Timed:
+        where = place(payload, 0, package_key)
+
+        def reader(opened: S3Store) -> Read:
+            # A vault that has seen nothing: each range is the first one of its segment.
+            return lambda at: _count(
+                S3Vault(opened).read(where, payload.plan, {0: stored}, package_key, at, at + LENGTH)
+            )
+
+        return _timed(settings, reader)
+
     return compare(
         "100 KiB ranges of a 16 MiB component",
         "ranges/s",
-        {"S3Store.get_range": raw, "S3Vault.read": vault},
+        {"S3Store.get_range": raw, "S3Vault.read": vault, "S3Vault.read, first ones": first},
         rounds=rounds,
         others={"store": store},
     )

@@ -141,6 +141,7 @@ def part_of(number: int, attempt: AttemptId | None = None) -> StoredPart:
         ciphertext_digest=CiphertextDigest("blake3", os.urandom(32)),
         object_version="v1",
         stored_at=NOW,
+        heads=os.urandom(60),
     )
 
 

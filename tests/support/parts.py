@@ -120,6 +120,7 @@ async def stored_part(vault: S3Vault, payload: Payload, number: int) -> StoredPa
         ciphertext_digest=sealed.ciphertext_digest,
         object_version=sealed.object_version,
         stored_at=datetime(2026, 11, 24, tzinfo=UTC),
+        heads=sealed.heads,
     )
 
 

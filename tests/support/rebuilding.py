@@ -64,6 +64,8 @@ COMPARED: Final = {
     "journal": ("leaf",),
 }
 NOT_RESTORED: Final[Mapping[str, tuple[str, ...]]] = {
+    # Saves a request, and is fetched where it lacks (DECISION-0030).
+    "ingest.part": ("heads",),
     # When the catalog wrote the row: now.
     "catalog.package": ("registered_at",),
     "catalog.classification": ("received_at",),

@@ -413,6 +413,7 @@ class SqlBooks:
                 ciphertext_digest=str(part.ciphertext_digest),
                 object_version=part.object_version,
                 stored_at=part.stored_at,
+                heads=part.heads or None,
             )
         )
 
@@ -778,4 +779,5 @@ def _part(row: Row[Any]) -> StoredPart:
         ciphertext_digest=CiphertextDigest.parse(row.ciphertext_digest),
         object_version=row.object_version,
         stored_at=row.stored_at,
+        heads=bytes(row.heads or b""),
     )

@@ -11,6 +11,7 @@ from services.kernel.refusals.packages import ComponentMismatch, PartDigestMisma
 from services.kernel.sealing.ciphertext_digest import CiphertextDigest, CiphertextHash
 from services.kernel.sealing.header import SealContext, SegmentHeader
 from services.kernel.sealing.seal import SegmentSealer
+from services.kernel.sealing.segment_heads import has_head, head_entry
 
 _FLUSH = 256 * 1024
 """Ciphertext bytes gathered before they are handed to the store: thousands of small segments share one write."""
@@ -31,10 +32,16 @@ class SealingStream:
         self._body = body
         self._context = SealContext(part.package, part.fonds, part.version)
         self._ciphertext = CiphertextHash()
+        self._heads = bytearray()
 
     @property
     def ciphertext_digest(self) -> CiphertextDigest:
         return self._ciphertext.digest()
+
+    @property
+    def heads(self) -> bytes:
+        """Of the long segments (`segment_heads`)."""
+        return bytes(self._heads)
 
     async def __aiter__(self) -> AsyncIterator[bytes | bytearray]:
         part = self._part
@@ -42,7 +49,7 @@ class SealingStream:
         received = 0
         mismatches = 0
         out = bytearray()
-        cursor = _Segments(part, self._context)
+        cursor = _Segments(part, self._context, self._heads)
         async for chunk in self._body:
             received += len(chunk)
             if received > part.length:
@@ -76,11 +83,13 @@ class SealingStream:
 class _Segments:
     """Walks the part's segments as plaintext comes in and appends their ciphertext."""
 
-    def __init__(self, part: PartToSeal, context: SealContext) -> None:
+    def __init__(self, part: PartToSeal, context: SealContext, heads: bytearray) -> None:
         self._part = part
         self._context = context
+        self._heads = heads
         self._next = 0
         self._remaining = 0
+        self._first = False
         self._sealer: SegmentSealer | None = None
         self._digest: hashlib._Hash | None = None
         # A part that is one whole component has that component's digest: it need not be hashed twice.
@@ -113,6 +122,7 @@ class _Segments:
         )
         self._sealer = SegmentSealer(key.key, header, self._context)
         self._remaining = segment.length
+        self._first = True
         checked_here = segment.length == key.size and self.only_component_sha256 is None
         self._digest = hashlib.sha256() if checked_here else None
         out += self._sealer.prefix
@@ -122,7 +132,12 @@ class _Segments:
             raise RuntimeError("no segment is open")
         if self._digest is not None:
             self._digest.update(taken)
-        out += self._sealer.update(taken)
+        sealed = self._sealer.update(taken)
+        segment = self._part.segments[self._next]
+        if self._first and has_head(segment):
+            self._heads += head_entry(segment, sealed)
+        self._first = False
+        out += sealed
         if self._remaining:
             return 0
         out += self._sealer.finalize()

@@ -156,6 +156,7 @@ part = Table(
     Column("size", Integer, nullable=False),
     Column("stored_size", Integer, nullable=False),
     Column("ciphertext_digest", Text, nullable=False),
+    Column("heads", LargeBinary),
     Column("object_version", Text, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
 )

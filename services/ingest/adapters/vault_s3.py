@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from functools import partial
 
 from services.ingest.adapters.sealing_stream import SealingStream
 from services.ingest.domain.package import StoredPart
 from services.ingest.usecases.ports import Attempt, ComponentPlace, PartToSeal, SealedPart, StoredPartMissing
-from services.kernel.identifiers import AttemptId, PackageId
-from services.kernel.layout import Plan
-from services.kernel.sealing.header import SealContext
+from services.kernel.identifiers import AttemptId, KeyId, PackageId
+from services.kernel.layout import Plan, Segment
+from services.kernel.sealing.header import SealContext, SegmentHeader
 from services.kernel.sealing.keys import unwrap_component_key
+from services.kernel.sealing.open import SealBroken
 from services.kernel.sealing.ranges import SegmentRange
+from services.kernel.sealing.segment_heads import NEAR, head_of
 from services.runtime.object_store.port import ObjectMissing, ObjectStore
 
 
@@ -37,7 +41,7 @@ class S3Vault:
         stored_size = sum(segment.stored_length for segment in part.segments)
         stream = SealingStream(part, body)
         stored = await self._store.put_stream(part_key(part.attempt), stored_size, aiter(stream))
-        return SealedPart(stored_size, stream.ciphertext_digest, stored.version_id)
+        return SealedPart(stored_size, stream.ciphertext_digest, stored.version_id, stream.heads)
 
     async def read(
         self, place: ComponentPlace, plan: Plan, parts: Mapping[int, StoredPart], key: bytes, start: int, end: int
@@ -54,15 +58,23 @@ class S3Vault:
             wanted = SegmentRange(piece.segment, piece.start, piece.end)
             name = part_key(stored.attempt)
             version = stored.object_version
-            if wanted.body_start == wanted.header_start + wanted.header_length:  # from the segment's first byte on
-                both = self._range(name, wanted.header_start, wanted.header_length + wanted.body_length, version)
-                header, body = await _split(both, wanted.header_length)
+            proof = partial(
+                wanted.open, component_key, key_id=component.key_id, attempt=stored.attempt, context=context
+            )
+            held = self._heads.get((stored.attempt, version, wanted.header_start))
+            distance = wanted.body_start - wanted.header_start
+            reader = None
+            if distance == wanted.header_length or (held is None and distance <= NEAR):
+                both = self._range(name, wanted.header_start, distance + wanted.body_length, version)
+                header, body = await _split(both, wanted.header_length, distance)
             else:
-                header = self._heads.get((stored.attempt, version, wanted.header_start)) or await _joined(
-                    self._range(name, wanted.header_start, wanted.header_length, version)
-                )
                 body = self._range(name, wanted.body_start, wanted.body_length, version)
-            reader = wanted.open(component_key, header, component.key_id, stored.attempt, context)
+                header = held or _recorded(stored, piece.segment, component.key_id)
+                with suppress(SealBroken):  # what the row has wrong costs a request, never an answer
+                    reader = proof(header)
+                if reader is None:
+                    header = await _joined(self._range(name, wanted.header_start, wanted.header_length, version))
+            reader = reader or proof(header)
             async for plaintext in reader.decrypt(body):
                 self._heads.put((stored.attempt, version, wanted.header_start), header)
                 yield plaintext
@@ -107,16 +119,22 @@ async def _joined(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-async def _split(chunks: AsyncIterator[bytes], length: int) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first `length` bytes, and the rest as it comes."""
+def _recorded(stored: StoredPart, segment: Segment, key_id: KeyId) -> bytes:
+    """The first bytes of a segment as the part's row has them; too few where it has none."""
+    header = SegmentHeader(segment.component, key_id, segment.index, segment.is_last, stored.attempt)
+    return header.pack() + (head_of(segment, stored.heads) or b"")
+
+
+async def _split(chunks: AsyncIterator[bytes], length: int, skip: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first `length` bytes, and what comes after the first `skip`, as it comes."""
     held = b""
     async for chunk in chunks:
         held += chunk
-        if len(held) >= length:
+        if len(held) >= skip:
             break
 
     async def rest() -> AsyncIterator[bytes]:
-        yield held[length:]
+        yield held[skip:]
         async for chunk in chunks:
             yield chunk
 

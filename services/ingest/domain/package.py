@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +27,10 @@ class PartOffer:
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """A part that is durable: the winning attempt, what it held and how the store knows it."""
+    """A part that is durable: the winning attempt, what it held and how the store knows it.
+
+    `heads` saves readers a request (`kernel.sealing.segment_heads`); empty is as good.
+    """
 
     number: int
     attempt: AttemptId
@@ -37,6 +40,7 @@ class StoredPart:
     ciphertext_digest: CiphertextDigest
     object_version: str
     stored_at: datetime
+    heads: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,7 @@ class SealedPart:
     stored_size: int
     ciphertext_digest: CiphertextDigest
     object_version: str
+    heads: bytes
 
 
 @dataclass(frozen=True, slots=True)

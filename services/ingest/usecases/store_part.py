@@ -169,6 +169,7 @@ async def _record(books: Books, admitted: PartAdmitted, sealed: SealedPart, worl
         ciphertext_digest=sealed.ciphertext_digest,
         object_version=sealed.object_version,
         stored_at=now,
+        heads=sealed.heads,
     )
     await books.record_part(package.id, stored)
     await books.set_state(package.id, state, stored_parts=count, expires_at=now + UPLOAD_WINDOW)

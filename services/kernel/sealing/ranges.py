@@ -93,28 +93,28 @@ class RangeReader:
         Raises:
             SealBroken: at the first thing that is wrong; what was yielded before is authentic but incomplete.
         """
-        held = bytearray()
+        held = b""
         received, number, skip, left = 0, self._first, self._skip, self._length
         async for data in chunks:
             received += len(data)
             if received > self._body_length:
                 raise SealBroken("longer than planned")
-            held += data
+            ready = memoryview(held + data if held else data)
             plain: list[bytes] = []
             done = 0
-            while len(held) - done >= CHUNK + TAG or (received == self._body_length and done < len(held)):
-                piece = bytes(held[done : done + CHUNK + TAG])
+            while len(ready) - done >= CHUNK + TAG or (received == self._body_length and done < len(ready)):
+                piece = ready[done : done + CHUNK + TAG]
                 opened = self._open(number, piece)[skip : skip + left]
                 plain.append(opened)
                 done += len(piece)
                 number, skip, left = number + 1, 0, left - len(opened)
-            del held[:done]
-            if plain and (ready := b"".join(plain)):
-                yield ready
+            held = bytes(ready[done:])
+            if plain and (whole := b"".join(plain)):
+                yield whole
         if received != self._body_length:
             raise SealBroken("truncated")
 
-    def _open(self, number: int, chunk: bytes) -> bytes:
+    def _open(self, number: int, chunk: memoryview) -> bytes:
         nonce = (self._nonce ^ number).to_bytes(_NONCE)
         try:
             return self._cipher.decrypt(nonce, chunk, None)

@@ -20,9 +20,12 @@ from services.runtime.database import create_engine
 from services.runtime.jobs import Tasks
 from services.runtime.kms.settings import opened_kms
 from services.runtime.object_store.s3 import S3Store
+from services.runtime.one_at_a_time import AlreadyRunning, alone
 from services.runtime.rebuild_report import (
     INGEST_FIRST,
     NOT_EMPTY,
+    REBUILD,
+    RUNNING,
     AcceptLosses,
     AdmitUnlogged,
     OwnerUrl,
@@ -71,6 +74,8 @@ def rebuild_command(
     """
     try:
         rebuilt = asyncio.run(_rebuild(url_of(url_file), admit_unlogged=admit_unlogged, accept_losses=accept_losses))
+    except AlreadyRunning as error:
+        raise stop(RUNNING) from error
     except NotEmpty as error:
         raise stop(NOT_EMPTY) from error
     except IngestFirst as error:
@@ -85,6 +90,7 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
     engine = create_engine(settings.database_url(), application_name="nopluu-rebuild", pool_size=4)
     try:
         async with (
+            alone(owner, REBUILD),
             S3Store(sources.s3()) as store,
             opened_kms(sources, environment=settings.environment) as kms,
         ):

@@ -38,9 +38,12 @@ from services.runtime.jobs import Tasks
 from services.runtime.kms.cache import CachedKeys
 from services.runtime.kms.settings import KmsAlone, opened_kms
 from services.runtime.object_store.s3 import S3Store
+from services.runtime.one_at_a_time import AlreadyRunning, alone
 from services.runtime.rebuild_report import (
     LOG_FIRST,
     NOT_EMPTY,
+    REBUILD,
+    RUNNING,
     AcceptLosses,
     AdmitUnlogged,
     OwnerUrl,
@@ -238,6 +241,8 @@ def rebuild_command(
     """
     try:
         rebuilt = asyncio.run(_rebuild(url_of(url_file), admit_unlogged=admit_unlogged, accept_losses=accept_losses))
+    except AlreadyRunning as error:
+        raise stop(RUNNING) from error
     except NotEmpty as error:
         raise stop(NOT_EMPTY) from error
     except LogNotRestored as error:
@@ -251,6 +256,7 @@ async def _rebuild(owner_url: str, *, admit_unlogged: bool, accept_losses: bool)
     owner = database.create_engine(owner_url, application_name="nopluu-rebuild")
     try:
         async with (
+            alone(owner, REBUILD),
             S3Store(settings.s3()) as store,
             opened_kms(settings, environment=settings.environment) as kms,
         ):

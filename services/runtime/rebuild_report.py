@@ -26,6 +26,13 @@ INGEST_FIRST: Final = Text(
     "Dữ liệu của ingest chưa phục hồi xong: chạy nopluu-admin ingest rebuild đến hết trước.",
     "Ingest's rows are not all back yet: run nopluu-admin ingest rebuild to its end first.",
 )
+RUNNING: Final = Text(
+    "Một lệnh rebuild khác đang chạy trên cơ sở dữ liệu này: chờ lệnh đó xong, hoặc dừng nó, rồi chạy lại.",
+    "Another rebuild is running on this database: let it end, or stop it, then run this again.",
+)
+REBUILD: Final = "rebuild"
+"""Both rebuilds' name where only one may run."""
+
 OwnerUrl = Annotated[
     Path,
     typer.Option(

@@ -61,6 +61,14 @@ ALERTS: Final = (
         "The object store does not answer: reading (reads) or writing (writes) is refused at once.",
     ),
     Alert(
+        "NopluuStoredPartBroken",
+        "max(nopluu_stored_parts_broken) > 0",
+        0,
+        "critical",
+        "Có phần trong kho bị mất hoặc sai byte; chạy `nopluu-admin ingest fixity`, lấy lại đúng phiên bản từ bản sao của kho.",
+        "A stored part is lost or has other bytes; run `nopluu-admin ingest fixity`, bring back that version from the replica.",
+    ),
+    Alert(
         "NopluuKeysBehind",
         "max(nopluu_keys_behind) > 0",
         360,

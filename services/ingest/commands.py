@@ -12,6 +12,7 @@ import typer
 
 from services.ingest.adapters.acts_sql import SqlActLedger
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
+from services.ingest.adapters.fixity import Fixity, Slice, check_fixity
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.lost_parts import ListedParts
@@ -289,6 +290,46 @@ def reconcile_command() -> None:
     found = asyncio.run(compare())
     typer.echo(json.dumps(asdict(found)))
     if not found.clean:
+        raise typer.Exit(1)
+
+
+@app.command("fixity")
+def fixity_command(
+    slice_of: Annotated[
+        str, typer.Option("--slice", help="K/N: chỉ phần thứ K trong N, đếm từ 0 / only slice K of N, from 0")
+    ] = "0/1",
+    rate: Annotated[int, typer.Option(help="MB/s tối đa, 0: không giới hạn / at most, 0: no limit")] = 0,
+) -> None:
+    """Đọc lại mọi phần trong kho và so với giá trị băm, không cần khóa / read every stored part against its digest, without any key.
+
+    JSON; exit code 1 where a part is damaged or missing. A part is named by its package and number.
+    """
+    number, _, of = slice_of.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 0 <= int(number) < int(of) <= 256):
+        raise typer.BadParameter("K/N, 0 ≤ K < N ≤ 256", param_hint="--slice")
+    which = Slice(int(number), int(of))
+    settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
+
+    def told(found: Fixity) -> None:
+        if found.parts % 1000 == 0:
+            typer.echo(f"{found.parts} phần/parts · {found.bytes / 1e9:.1f} GB", err=True)
+
+    async def check() -> Fixity:
+        engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest-admin", pool_size=2)
+        try:
+            async with S3Store(settings.s3()) as store:
+                return await check_fixity(engine, store, which=which, rate=rate * 1_000_000, told=told)
+        finally:
+            await engine.dispose()
+
+    found = asyncio.run(check())
+    typer.echo(json.dumps(asdict(found)))
+    if not found.clean:
+        typer.echo(
+            "Lấy lại đúng phiên bản của các phần này từ bản sao của kho; không xóa bản hỏng trước khi có bản tốt.\n"
+            "Bring back these versions from the store's replica; remove no broken one before the good one is there.",
+            err=True,
+        )
         raise typer.Exit(1)
 
 

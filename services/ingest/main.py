@@ -30,6 +30,7 @@ from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
+from services.ingest.adapters.fixity import Slice, check_fixity
 from services.ingest.adapters.holdings_sql import SqlHoldings
 from services.ingest.adapters.incidents_sql import EXPEL, RENEW, SqlIncidentLedger
 from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
@@ -86,7 +87,7 @@ from services.runtime.guard import Guard
 from services.runtime.jobs import Tasks, Worker
 from services.runtime.kms.cache import CachedKeys
 from services.runtime.kms.settings import opened_kms
-from services.runtime.logging import configure
+from services.runtime.logging import configure, logger
 from services.runtime.metrics import Metrics
 from services.runtime.object_store.guarded import GuardedStore
 from services.runtime.object_store.port import ObjectStore
@@ -348,6 +349,33 @@ def register_raised_keys(worker: Worker, parts: Parts, metrics: Metrics, deploym
         worker.periodic("find_raised", "37 * * * *", find)
 
 
+def register_fixity(worker: Worker, parts: Parts, settings: IngestSettings, metrics: Metrics) -> None:
+    """Each day a slice of the stored parts against the digests in their rows; which were damaged is asked again daily."""
+    broken = Gauge(
+        "nopluu_stored_parts_broken",
+        "Stored parts that are missing or whose bytes are not those that were stored.",
+        registry=metrics.registry,
+    )
+    read = Counter("nopluu_stored_parts_read", "Stored parts that fixity has read.", registry=metrics.registry)
+    known: set[str] = set()
+
+    async def check() -> None:
+        which = Slice.of_day(parts.world.today(), settings.fixity_days)
+        found = await check_fixity(
+            parts.engine, parts.store, which=which, again=sorted(known), rate=settings.fixity_rate
+        )
+        known.clear()
+        known.update(found.damaged, found.missing)
+        read.inc(found.parts)
+        broken.set(len(known))
+        for kind, names in (("damaged", found.damaged), ("missing", found.missing)):
+            for name in sorted(set(names)):
+                logger().error("stored-part-broken", part=name, fault=kind)
+
+    if settings.fixity_days:
+        worker.periodic("check_fixity", "11 2 * * *", check)
+
+
 def register_inspection(worker: Worker, finder: Worker, parts: Parts, inspector: Inspector, metrics: Metrics) -> None:
     """Rule 23: `worker` looks into what is sealed, `finder` wakes what waits since before there were such eyes."""
     waiting = Gauge(
@@ -492,6 +520,7 @@ async def work(stop: asyncio.Event) -> None:
         stack.push_async_callback(inspector.close)
         looking = Worker(settings.database_url(), QUEUE, metrics=metrics, concurrency=1, queue=CONTENT_QUEUE)
         register_inspection(looking, worker, parts, inspector, metrics)
+        register_fixity(worker, parts, settings, metrics)
         inspection = asyncio.create_task(parts.whole.then(looking.run, stop), name="inspection")
         stack.push_async_callback(_ended, inspection, stop)
         relay = ActRelay(

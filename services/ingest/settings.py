@@ -47,6 +47,12 @@ class IngestSettings(KmsSettings, StoreSettings, ServiceSettings):
     backup_days: int = Field(default=400, ge=0)
     """Days for which backups of the database are kept: an erasure is complete that long after its bytes are gone."""
 
+    fixity_days: int = Field(default=90, ge=0, le=256)
+    """Days within which the worker reads every stored part and compares its digest; 0 leaves that to the command."""
+
+    fixity_rate: int = Field(default=20_000_000, ge=0)
+    """Bytes a second at which it reads; 0 is as fast as the store gives."""
+
     custody_access_key_file: Path | None = None
     """The custodian's worker only: file with the access key that may set and lift legal holds."""
 

@@ -6,6 +6,7 @@ and 64 lower-case hex digits. What is promised to agencies and auditors (parts, 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -41,16 +42,17 @@ class _Hash(Protocol):
 
 
 class CiphertextHash:
-    """Takes stored bytes in order, on the way to the store."""
+    """Takes stored bytes in order, on the way to the store or back; with the function of what they are compared to."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_algorithm", "_hash")
 
-    def __init__(self) -> None:
-        self._hash: _Hash = blake3()
+    def __init__(self, algorithm: str = "blake3") -> None:
+        self._algorithm = algorithm
+        self._hash: _Hash = blake3() if algorithm == "blake3" else hashlib.new(algorithm)
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         self._hash.update(data)
 
     def digest(self) -> CiphertextDigest:
         """Of everything taken so far."""
-        return CiphertextDigest("blake3", self._hash.digest())
+        return CiphertextDigest(self._algorithm, self._hash.digest())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from services.ingest.adapters.vault_s3 import S3Vault
 from services.kernel.sealing.open import SealBroken
 from services.runtime.database import transaction
 from services.runtime.object_store.memory import MemoryStore
@@ -75,6 +76,19 @@ async def test_a_package_that_is_not_sealed_cannot_be_read(gateway: Ingest) -> N
     await gateway.send(client, declared["package"], 0, b"mot")
     reply = await gateway.read(client, declared["plan"]["components"][0][0])
     assert (reply.status, reply.json()["code"]) == (404, "component-unknown")
+
+
+async def test_a_body_that_ends_too_soon_is_never_told_to_be_whole(
+    gateway: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, component = await deposited(gateway, b"mot hai ba")
+
+    async def short(*asked: object) -> AsyncIterator[bytes]:
+        yield b"mot"
+
+    monkeypatch.setattr(S3Vault, "read", short)
+    with pytest.raises(RuntimeError, match="another length"):
+        await gateway.read(client, component)
 
 
 async def test_bytes_that_break_midway_cut_the_answer(gateway: Ingest) -> None:

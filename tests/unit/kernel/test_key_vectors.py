@@ -6,6 +6,7 @@ Each invalid one has exactly one fault.
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 from services.kernel.sealing.keys import KeyBroken, kek_version, unwrap_component_key
 from services.runtime.kms.keyring import FileKeyring
@@ -82,3 +84,10 @@ def test_what_transit_wraps_is_kept_without_its_words() -> None:
     assert AESGCM(key).decrypt(wrapped[4:16], wrapped[16:], None) == PACKAGE_KEY
     vault, version, encoded = VECTORS["transit"]["wire"].split(":")
     assert (vault, version, b64decode(encoded)) == ("vault", f"v{kek_version(wrapped)}", wrapped[4:])
+
+
+@pytest.mark.parametrize("length", [16, 24, 31, 33, 40])
+def test_a_wrapped_key_of_another_length_is_none(length: int) -> None:
+    wrapped = aes_key_wrap_with_padding(bytes(32), os.urandom(length))
+    with pytest.raises(KeyBroken):
+        unwrap_component_key(bytes(32), wrapped)

@@ -63,8 +63,10 @@ class SqlErasures:
         )
         await self._tasks.defer(self._connection, FINISH_ERASURE, erasure=str(order.id))
 
-    async def finish(self, erasure: UUID, at: datetime) -> None:
-        await self._connection.execute(update(t.erasure).where(t.erasure.c.id == erasure).values(finished_at=at))
+    async def finish(self, erasure: UUID, at: datetime) -> bool:
+        columns = t.erasure.c
+        ended = update(t.erasure).where(columns.id == erasure, columns.finished_at.is_(None)).values(finished_at=at)
+        return bool((await self._connection.execute(ended)).rowcount)
 
     async def lock_chain(self, chain: PackageId) -> list[Package]:
         columns = t.package.c

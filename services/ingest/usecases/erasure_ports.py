@@ -41,7 +41,8 @@ class Erasures(Protocol):
     async def add(self, erasure: Erasure) -> None:
         """Keep an order, and have the stored copies replaced once this transaction has committed."""
 
-    async def finish(self, erasure: UUID, at: datetime) -> None: ...
+    async def finish(self, erasure: UUID, at: datetime) -> bool:
+        """Whether it was not finished before."""
 
     async def lock_chain(self, chain: PackageId) -> list[Package]:
         """Every version of a dossier by age, locked until the transaction ends: no new one can refer to its components."""

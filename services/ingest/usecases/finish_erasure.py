@@ -68,7 +68,8 @@ async def finish_erasure(
         if any([await books.has_attempts(package) for package in sorted({standing.order.package, *origins})]):
             raise AttemptsStand
         now = world.now()
-        await books.erasures.finish(erasure_id, now)
+        if not await books.erasures.finish(erasure_id, now):
+            return False  # another worker was first
         await books.journal(
             canonical({"type": "erasure_finished", "erasure": str(erasure_id), "finished_at": rfc3339(now)})
         )

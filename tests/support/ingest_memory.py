@@ -442,8 +442,12 @@ class MemoryErasures:
         self._rows.erasures[erasure.order.id] = erasure
         self._rows.jobs["finish_erasure", str(erasure.order.id)] = None
 
-    async def finish(self, erasure: UUID, at: datetime) -> None:
-        self._rows.erasures[erasure] = replace(self._rows.erasures[erasure], finished_at=at)
+    async def finish(self, erasure: UUID, at: datetime) -> bool:
+        standing = self._rows.erasures[erasure]
+        if standing.finished_at is not None:
+            return False
+        self._rows.erasures[erasure] = replace(standing, finished_at=at)
+        return True
 
     async def lock_chain(self, chain: PackageId) -> list[Package]:
         return sorted((row for row in self._rows.packages.values() if row.chain == chain), key=lambda row: row.id)

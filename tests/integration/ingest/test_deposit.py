@@ -61,7 +61,7 @@ async def test_the_seal_event_and_the_message_say_what_was_sealed(gateway: Inges
         seal_event = events.scalar_one()
         message = (await connection.execute(text("SELECT target, kind, body FROM ingest.outbox"))).one()
         jobs = await connection.execute(text("SELECT task_name FROM ingest_queue.procrastinate_jobs ORDER BY id"))
-        assert list(jobs.scalars()) == ["complete_package", "hold_parts", "deliver_message"]
+        assert list(jobs.scalars()) == ["complete_package", "hold_parts", "inspect_content", "deliver_message"]
     body = strict_json.parse(message.body, max_bytes=1 << 20)
     assert isinstance(body, dict)
     assert (message.target, message.kind, body["type"]) == ("catalog", "package_sealed", "package_sealed")

@@ -52,6 +52,78 @@ def test_names_are_unique_and_every_case_has_a_reason() -> None:
     assert all(entry["reason"] for entry in TABLE)
 
 
+MAT, TOI_MAT, TUYET_MAT = "mat", "toi_mat", "tuyet_mat"
+OF_EVERY_LEVEL = ("7", "8.2018", "8.2025", "9", "10", "11", "11.unstated", "12", "15", "19", "20", "25", "25.1630")
+
+
+@pytest.mark.parametrize("level", [MAT, TOI_MAT, TUYET_MAT])
+@pytest.mark.parametrize("rule", OF_EVERY_LEVEL)
+def test_a_rule_is_about_each_level_that_the_law_names(rule: str, level: str) -> None:
+    [row] = [row for row in baseline_rows() if row["id"] == rule]
+    fired = []
+    for positive in row["examples"]["positive"]:
+        value = positive | {"secrecy": positive["secrecy"] | {"level": level}}
+        fired.append(rule in BASELINE.judge_situation(example(value)).rules)
+    assert any(fired)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [  # terms are 20 years for tối mật, 30 for tuyệt mật; today is 24 November 2026
+        ("16", {"secrecy": {"level": TOI_MAT, "issued_on": "2005-01-01", "classified_on": "2010-01-01"}}),
+        ("16", {"secrecy": {"level": TUYET_MAT, "issued_on": "1995-01-01", "classified_on": "2000-01-01"}}),
+        ("17", {"secrecy": {"level": TOI_MAT, "classified_on": "2020-01-01", "expires_on": "2040-01-02"}}),
+        ("17", {"secrecy": {"level": TUYET_MAT, "classified_on": "2020-01-01", "expires_on": "2050-01-02"}}),
+        (
+            "18",
+            {
+                "secrecy": {
+                    "level": TOI_MAT,
+                    "classified_on": "2000-01-01",
+                    "extensions": [{"decided_on": "2019-06-01", "until": "2040-01-02"}],
+                }
+            },
+        ),
+        (
+            "18",
+            {
+                "secrecy": {
+                    "level": TUYET_MAT,
+                    "classified_on": "1990-01-01",
+                    "extensions": [{"decided_on": "2019-06-01", "until": "2050-01-02"}],
+                }
+            },
+        ),
+        (
+            "22.ended",
+            {"revealing": True, "secrecy": {"level": TOI_MAT, "classified_on": "2000-01-01", "stub": True}},
+        ),
+        (
+            "22.ended",
+            {"beyond_stub": True, "secrecy": {"level": TOI_MAT, "classified_on": "2000-01-01", "stub": True}},
+        ),
+        (
+            "22.ended",
+            {"components": 1, "secrecy": {"level": TOI_MAT, "classified_on": "2000-01-01", "stub": True}},
+        ),
+        ("4", {"components": 1, "secrecy": {"level": MAT, "classified_on": "2026-01-01"}}),
+        (
+            "4.dossier",
+            {
+                "dossier": {
+                    "revealing": True,
+                    "secrecy": {"level": TUYET_MAT, "classified_on": "2026-01-01", "stub": True},
+                }
+            },
+        ),
+        ("4.dossier", {"dossier": {"secrecy": {"level": MAT, "classified_on": "2026-01-01"}}}),
+    ],
+)
+def test_a_rule_with_terms_counts_those_of_each_level(rule: str, value: dict[str, Any]) -> None:
+    asked = {"today": "2026-11-24", "deployment": "open", "secrecy": {"level": "none"}} | value
+    assert rule in BASELINE.judge_situation(example(asked)).rules
+
+
 @pytest.mark.parametrize(
     "day", ["2020", "2020-05", "2020-00-10", "2020-13-01", "2020-02-30", "2021-02-29", "1799-12-31", "05/2020", ""]
 )

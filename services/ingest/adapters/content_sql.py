@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.adapters import tables as t
+from services.ingest.adapters.content_queue import INSPECT
 from services.ingest.adapters.ledger_sql import SqlBooks
 from services.ingest.domain.incidents import LIFTS_AT_ONCE
 from services.ingest.domain.incidents import State as IncidentState
@@ -39,7 +40,9 @@ _COUNT: Final = text(
     " WHERE package = :package AND matcher = :matcher AND next_position < :next"
 )
 _UNINSPECTED: Final = text(
-    "SELECT p.id FROM ingest.package p LEFT JOIN ingest.content_inspection i ON i.package = p.id"
+    "SELECT p.id, EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.task_name = :task"
+    " AND j.status IN ('todo', 'doing') AND j.args ->> 'package' = p.id::text) AS queued"
+    " FROM ingest.package p LEFT JOIN ingest.content_inspection i ON i.package = p.id"
     " WHERE p.seal_event IS NOT NULL AND (i.package IS NULL OR i.matcher < :matcher OR i.finished_at IS NULL)"
     " ORDER BY p.id LIMIT :limit"
 )
@@ -125,6 +128,6 @@ class SqlContentBooks(SqlBooks):
             .values(finished_at=at)
         )
 
-    async def uninspected(self, matcher: int, limit: int) -> Sequence[PackageId]:
-        rows = await self._connection.execute(_UNINSPECTED, {"matcher": matcher, "limit": limit})
-        return [PackageId(found) for found in rows.scalars()]
+    async def uninspected(self, matcher: int, limit: int) -> Mapping[PackageId, bool]:
+        rows = await self._connection.execute(_UNINSPECTED, {"matcher": matcher, "limit": limit, "task": INSPECT})
+        return {PackageId(row.id): row.queued for row in rows}

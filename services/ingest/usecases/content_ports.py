@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,8 +53,8 @@ class ContentBooks(Books, Protocol):
 
     async def end_inspection(self, package: PackageId, matcher: int, at: datetime) -> None: ...
 
-    async def uninspected(self, matcher: int, limit: int) -> Sequence[PackageId]:
-        """Sealed packages that this matcher has not finished, the oldest first."""
+    async def uninspected(self, matcher: int, limit: int) -> Mapping[PackageId, bool]:
+        """Sealed packages that this matcher has not finished, the oldest first, and whether their job waits or runs."""
 
 
 class ContentLedger(Protocol):

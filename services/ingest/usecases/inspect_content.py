@@ -74,8 +74,9 @@ async def find_uninspected(ports: Inspecting, *, limit: int = 1000) -> int:
     """Wake the inspection of what waits for it: sealed before there was one, or looked at by an older matcher."""
     async with ports.content.transaction() as books:
         waiting = await books.uninspected(ports.matcher, limit)
-        for package in waiting:
-            await books.wake_inspection(package)
+        for package, queued in waiting.items():
+            if not queued:
+                await books.wake_inspection(package)
     return len(waiting)
 
 

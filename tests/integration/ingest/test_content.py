@@ -174,11 +174,23 @@ async def test_a_hostile_file_is_counted_and_stops_nothing(gateway: Ingest, eyes
     assert len((await gateway.get(officer, "/v1/incidents")).json()["items"]) == 1
 
 
-async def test_what_was_sealed_before_there_were_eyes_is_found(gateway: Ingest, eyes: Eyes) -> None:
+async def test_what_was_sealed_before_there_were_eyes_is_found(gateway: Ingest, eyes: Eyes, database: Database) -> None:
+    def jobs(statement: bytes = b"SELECT count(*) FROM ingest_queue.procrastinate_jobs WHERE task_name = %s") -> int:
+        with psycopg.connect(database.admin_url, options="-c search_path=ingest_queue") as connection:
+            row = connection.execute(statement, ["inspect_content"]).fetchone()
+            return 0 if row is None else int(row[0])
+
     client = gateway.enrol("submitter")
     package = await gateway.deposit(client, Dossier([PLAIN]))
     await gateway.declare(client, Dossier([b"cho"], code="P012.01.002"))
     assert await find_uninspected(ports(gateway, eyes)) == 1
+    assert jobs() == 1  # the seal's own job waits: no second one
+    jobs(
+        b"WITH gone AS (DELETE FROM ingest_queue.procrastinate_jobs WHERE task_name = %s RETURNING 1)"
+        b" SELECT count(*) FROM gone"
+    )
+    assert await find_uninspected(ports(gateway, eyes)) == 1
+    assert jobs() == 1
     await look(gateway, eyes, package)
     assert await find_uninspected(ports(gateway, eyes)) == 0
     assert await find_uninspected(ports(gateway, eyes, matcher=MATCHER + 1)) == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -59,9 +59,9 @@ OF_EVERY_LEVEL = ("7", "8.2018", "8.2025", "9", "10", "11", "11.unstated", "12",
 @pytest.mark.parametrize("level", [MAT, TOI_MAT, TUYET_MAT])
 @pytest.mark.parametrize("rule", OF_EVERY_LEVEL)
 def test_a_rule_is_about_each_level_that_the_law_names(rule: str, level: str) -> None:
-    [row] = [row for row in baseline_rows() if row["id"] == rule]
+    [examples] = [cast(dict[str, Any], row["examples"]) for row in baseline_rows() if row["id"] == rule]
     fired = []
-    for positive in row["examples"]["positive"]:
+    for positive in examples["positive"]:
         value = positive | {"secrecy": positive["secrecy"] | {"level": level}}
         fired.append(rule in BASELINE.judge_situation(example(value)).rules)
     assert any(fired)

@@ -127,11 +127,15 @@ EVENT_RULES: Final = (
     EventRule(
         "29",
         "Dùng lại vật mang tin từng chứa bí mật nhà nước.",
-        "the inspection cannot close until the wiping is verified; an incident where a record is concerned",
+        "reuse is refused until another person verified the wiping; the inspection cannot close before; an incident where a record is concerned",
         "Thông tư 02/2019/TT-BNV",
-        (_INSPECTED, _OPENED),
-        (_VIOLATIONS, _KINDS),
-        "Media are outside the gateway: it keeps no register of them and blocks none itself.",
+        ("services.ingest.usecases.keep_media:add_medium_step", _INSPECTED, _OPENED),
+        (
+            "tests/integration/ingest/test_media.py::test_no_medium_is_used_again_before_another_person_saw_it_wiped",
+            _VIOLATIONS,
+            _KINDS,
+        ),
+        "Media are outside the gateway: the register knows those that somebody entered.",
     ),
     EventRule(
         "30",

@@ -37,6 +37,7 @@ from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSec
 from services.ingest.adapters.judging import ManifestJudge
 from services.ingest.adapters.key_rows import REWRAP, SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
+from services.ingest.adapters.media_sql import SqlMediaLedger
 from services.ingest.adapters.package_keys import KmsKeys
 from services.ingest.adapters.public_log import StoredLog
 from services.ingest.adapters.raised_keys_sql import REKEY, SqlRaisedKeyLedger
@@ -209,6 +210,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             deployment=DeploymentProfile(settings.secrecy_profile),
             backups=timedelta(days=settings.backup_days),
             inspections=parts.inspections,
+            media=SqlMediaLedger(parts.engine),
             secrets=SqlSecretsCounter(parts.engine),
             names=directory,
             report_sheet=partial(sheet_of, letterhead=LETTERHEADS[settings.offices]),

@@ -373,6 +373,25 @@ inspection_step = Table(
 )
 """Insert-only, like `classification_step`."""
 
+medium_step = Table(
+    "medium_step",
+    metadata,
+    Column("medium", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("agency", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("on_day", Date, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("client", Uuid, nullable=False),
+    Column("officer", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Index("medium_step_agency", "agency", "medium"),
+)
+"""Insert-only, like `classification_step`."""
+
 incident = Table(
     "incident",
     metadata,

@@ -17,6 +17,7 @@ from services.ingest.usecases.declare_later import Declarations
 from services.ingest.usecases.holdings import Holdings
 from services.ingest.usecases.incident_ports import IncidentLedger
 from services.ingest.usecases.inspection_ports import AgencyNames, InspectionLedger, SecretsCounter
+from services.ingest.usecases.keep_media import MediaLedger
 from services.ingest.usecases.plans import PlanSource
 from services.ingest.usecases.ports import (
     Directory,
@@ -64,6 +65,7 @@ class Wiring:
     deployment: DeploymentProfile
     backups: timedelta
     inspections: InspectionLedger
+    media: MediaLedger
     secrets: SecretsCounter
     names: AgencyNames
     report_sheet: ReportSheet
@@ -94,6 +96,8 @@ FollowingClassification = Annotated[Caller, require("archivist", "incident-offic
 Custodian = Annotated[Caller, require("custodian")]
 SeeingErasures = Annotated[Caller, require("custodian", "incident-officer", "auditor")]
 Inspecting = Annotated[Caller, require("incident-officer")]
+KeepingMedia = Annotated[Caller, require("incident-officer", "archivist")]
+FollowingMedia = Annotated[Caller, require("incident-officer", "archivist", "supervisor", "auditor")]
 FollowingInspections = Annotated[Caller, require("incident-officer", "supervisor", "auditor")]
 Deciding = Annotated[Caller, require("incident-officer")]
 Finding = Annotated[Caller, require("incident-officer", "archivist")]

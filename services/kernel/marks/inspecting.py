@@ -2,7 +2,8 @@
 
 A PDF's text layer, text, and the markup in which OCR engines deliver a layer of their own (hOCR, ALTO, HTML). What a
 file is, its first bytes say: the type that was declared is the sender's word. A scan without a text layer has nothing to
-search, and that is told, for nobody has looked at it.
+search, and that is told, for nobody has looked at it. Reading ends at the first page with a mark, so nothing that comes
+behind it in the file can take the finding back.
 
 Source: domain notes §3 rules 23, 24; security register §8 "PDF"; DECISION-0025.
 """
@@ -11,17 +12,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 from pypdf import PageObject, PdfReader
+from pypdf.generic import DictionaryObject, EncodedStreamObject, PdfObject, StreamObject, TextStringObject
 
 from services.kernel.marks.markup import markup_pages
 from services.kernel.marks.stamps import Mark, marks_on
 
-MATCHER: Final = 1
+MATCHER: Final = 2
 """Counts up when what counts as a mark changes: what an older one passed is looked at again."""
 
 MAX_FILE: Final = 256 * 1024**2
@@ -31,7 +35,7 @@ MAX_PAGES: Final = 20_000
 _PDF: Final = b"%PDF-"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _HEAD: Final = 1024  # bytes within which a PDF must begin
-_MAX_PAGE: Final = 1_000_000  # characters of a page that are searched
+_BINARY: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class Outcome(StrEnum):
@@ -50,7 +54,10 @@ LOOKED_AT: Final = frozenset({Outcome.MARKED, Outcome.CLEAN})
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """`page` counts from 1 and is the first one with a mark, 0 where there is none; `textless` pages had no text."""
+    """`page` counts from 1 and is the first one with a mark, 0 where there is none.
+
+    Of the `pages` that were read, `textless` ones had no text.
+    """
 
     outcome: Outcome
     marks: frozenset[Mark] = frozenset()
@@ -87,53 +94,88 @@ def worth_reading(head: bytes) -> bool:
     return _PDF in head[:_HEAD] or head[:2] in _UTF16 or b"\0" not in head
 
 
-def _searched(pages: Iterator[str]) -> Inspected:
-    marks: set[Mark] = set()
-    first = count = textless = 0
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """`whole` is False where some of the page could not be read."""
+
+    text: str
+    whole: bool = True
+
+
+def _searched(pages: Iterator[_Page]) -> Inspected:
+    count = textless = 0
+    whole = True
     for count, page in enumerate(pages, 1):
         if count > MAX_PAGES:
-            break
-        textless += not page.strip()
-        found = marks_on(page[:_MAX_PAGE])
-        if found and not first:
-            first = count
-        marks |= found
-    if marks:
-        return Inspected(Outcome.MARKED, frozenset(marks), first, count, textless)
+            return Inspected(Outcome.UNREADABLE)
+        textless += not page.text.strip()
+        whole &= page.whole
+        if marks := marks_on(page.text):
+            return Inspected(Outcome.MARKED, marks, count, count, textless)
+    if not whole:
+        return Inspected(Outcome.UNREADABLE)
     return Inspected(Outcome.NO_TEXT if count == textless else Outcome.CLEAN, frozenset(), 0, count, textless)
 
 
-def _pages(file: bytes) -> Iterator[str] | None:
+def _pages(file: bytes) -> Iterator[_Page] | None:
     if _PDF in file[:_HEAD]:
         return _of_pdf(file)
     text = _decoded(file)
     if text is None:
         return None
-    return markup_pages(text) if text.lstrip()[:1] == "<" else iter(text.split("\f"))
+    return map(_Page, markup_pages(text) if text.lstrip()[:1] == "<" else text.split("\f"))
 
 
-def _of_pdf(file: bytes) -> Iterator[str]:
+def _of_pdf(file: bytes) -> Iterator[_Page]:
     reader = PdfReader(io.BytesIO(file))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ValueError("encrypted")
-    for page in reader.pages:
-        yield _text_of(page)
+    for number in range(len(reader.pages)):
+        yield _read(reader, number)
 
 
-def _text_of(page: PageObject) -> str:
-    # As laid out, where columns stay apart, and as written, where turned text (a slanted stamp) is not left out.
-    layers = [page.extract_text(), page.extract_text(extraction_mode="layout")]
-    for annotation in page.annotations or ():
-        contents = annotation.get_object().get("/Contents")
-        if isinstance(contents, str):
-            layers.append(contents)
-    return "\n".join(layers)
+def _read(reader: PdfReader, number: int) -> _Page:
+    """One page, as far as it can be read: what breaks one layer or one page does not hide the others."""
+    texts: list[str] = []
+    try:
+        page = reader.pages[number]
+        # As written, where turned text (a slanted stamp) is not left out, and as laid out, where columns stay apart.
+        layers = (page.extract_text, partial(page.extract_text, extraction_mode="layout"), partial(_put_on, page))
+    except Exception:  # noqa: BLE001 - see `inspect`
+        return _Page("", whole=False)
+    whole = True
+    for layer in layers:
+        try:
+            texts.append(layer())
+        except Exception:  # noqa: BLE001 - see `inspect`
+            whole = False
+    return _Page("\n".join(texts), whole)
+
+
+def _put_on(page: PageObject) -> str:
+    """What annotations show: a stamp of a PDF editor, a note, the value of a form's field."""
+    texts: list[str] = []
+    for reference in page.annotations or ():
+        annotation = reference.get_object()
+        entries = (_at(annotation, key) for key in ("/Contents", "/V"))
+        texts += [written for written in entries if isinstance(written, TextStringObject)]
+        shown = _at(_at(annotation, "/AP"), "/N")
+        if isinstance(shown, StreamObject):
+            # Typed for a stream with a filter, reads one without as well.
+            texts.append(page.extract_xform_text(cast(EncodedStreamObject, shown)))
+    return "\n".join(texts)
+
+
+def _at(entries: PdfObject | None, key: str) -> PdfObject | None:
+    """An entry with its reference followed; None where there is none."""
+    found = entries.get(key) if isinstance(entries, DictionaryObject) else None
+    return None if found is None else found.get_object()
 
 
 def _decoded(file: bytes) -> str | None:
-    encoding = "utf-16" if file[:2] in _UTF16 else "utf-8-sig"
+    """None: no text. Text of before Unicode is read as windows-1258; TCVN3 and VNI look in it as their marks are listed."""
     try:
-        text = file.decode(encoding)
+        text = file.decode("utf-16" if file[:2] in _UTF16 else "utf-8-sig")
     except UnicodeDecodeError:
-        return None
+        return None if _BINARY.search(file) else file.decode("cp1258", "replace")
     return None if "\0" in text else text

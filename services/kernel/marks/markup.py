@@ -37,6 +37,7 @@ class _Layer(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         names = (given.get("class") or "").split()
+        tag = _local(tag)
         if tag in _HIDDEN:
             self._hidden += 1
         if tag == _PAGE or "ocr_page" in names:
@@ -53,10 +54,15 @@ class _Layer(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _HIDDEN and self._hidden:
             self._hidden -= 1
-        if tag in _LINES:
+        if _local(tag) in _LINES:
             self._pages[-1].append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
             # Between words of one line a layer breaks its own lines as it likes.
             self._pages[-1].append(" ".join(data.split("\n")))
+
+
+def _local(tag: str) -> str:
+    """The name without the prefix of a namespace: some engines write `alto:String`."""
+    return tag.rpartition(":")[2]

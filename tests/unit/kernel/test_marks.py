@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import io
 import zlib
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
-from pypdf import PdfReader, PdfWriter
+from pypdf import PageObject, PdfReader, PdfWriter
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    NumberObject,
+    TextStringObject,
+)
 
+from services.agency import paper
 from services.kernel.marks import Inspected, Mark, Outcome, inspect, marks_on, worth_reading
+from services.kernel.marks.inspecting import MAX_PAGES
+
+FONT: Final = Path(paper.__file__).parent / "DejaVuSans-vi.ttf"
+HELVETICA: Final = {
+    NameObject("/Type"): NameObject("/Font"),
+    NameObject("/Subtype"): NameObject("/Type1"),
+    NameObject("/BaseFont"): NameObject("/Helvetica"),
+}
 
 STATE = "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"
 PARTY = "ĐẢNG CỘNG SẢN VIỆT NAM"
@@ -86,7 +105,7 @@ def test_any_text_is_read(page: str) -> None:
 
 def test_a_pdf_is_read_page_by_page() -> None:
     found = inspect(pdf("Trang mot", "TOI MAT\nTrang hai", ""))
-    assert found == Inspected(Outcome.MARKED, frozenset({Mark.TOI_MAT}), page=2, pages=3, textless=1)
+    assert found == Inspected(Outcome.MARKED, frozenset({Mark.TOI_MAT}), page=2, pages=2)  # read to the first mark
     assert inspect(pdf("Trang mot")) == Inspected(Outcome.CLEAN, pages=1)
     assert inspect(pdf("", "")) == Inspected(Outcome.NO_TEXT, pages=2, textless=2)
 
@@ -100,6 +119,8 @@ def test_text_and_the_layers_of_ocr_engines_are_read() -> None:
     assert (found.page, found.marks) == (2, frozenset({Mark.TUYET_MAT}))
     alto = "<alto><Layout><Page><TextLine><String CONTENT='T&#7888;I'/><SP/><String CONTENT='M&#7852;T'/></TextLine>"
     assert inspect(alto.encode()).marks == frozenset({Mark.TOI_MAT})
+    prefixed = "<alto:alto><alto:TextLine><alto:String CONTENT='TỐI'/><alto:String CONTENT='MẬT'/></alto:TextLine>"
+    assert inspect(prefixed.encode()).marks == frozenset({Mark.TOI_MAT})
     assert inspect(b"<html><script>TUYET MAT</script><p>abc</p></html>").outcome is Outcome.CLEAN
 
 
@@ -142,3 +163,96 @@ def test_the_answer_of_the_process_is_not_believed_with_more_than_words() -> Non
     ):
         with pytest.raises(ValueError, match=r"not the answer|Expecting value|is not a valid"):
             Inspected.from_json(answer)
+
+
+def test_the_text_layer_of_a_vietnamese_scan_is_read() -> None:
+    made = FPDF()
+    made.add_font("vi", fname=FONT)
+    made.set_font("vi", size=12)
+    for page in (f"{STATE}\nQuy chế bảo mật", f"{STATE}\nTUYỆT MẬT\nKế hoạch"):
+        made.add_page()
+        for line in page.splitlines():
+            made.cell(text=line, new_x="LMARGIN", new_y="NEXT")
+    assert inspect(bytes(made.output())) == Inspected(Outcome.MARKED, frozenset({Mark.TUYET_MAT}), page=2, pages=2)
+
+
+@pytest.mark.parametrize("contents", ["TOI MAT", ""])
+def test_a_stamp_that_a_pdf_editor_put_on_is_seen(contents: str) -> None:
+    """By its note, and where it has none by what it shows."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf("Trang mot"))))
+    shown = DecodedStreamObject()
+    shown.set_data(b"BT /F1 12 Tf 5 5 Td (%s) Tj ET" % (b"ABC" if contents else b"TOI MAT"))
+    shown.update(
+        {
+            NameObject("/Type"): NameObject("/XObject"),
+            NameObject("/Subtype"): NameObject("/Form"),
+            NameObject("/BBox"): ArrayObject([NumberObject(value) for value in (0, 0, 90, 20)]),
+            NameObject("/Resources"): DictionaryObject(
+                {NameObject("/Font"): DictionaryObject({NameObject("/F1"): DictionaryObject(HELVETICA)})}
+            ),
+        }
+    )
+    stamp = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Annot"),
+            NameObject("/Subtype"): NameObject("/Stamp"),
+            NameObject("/Rect"): ArrayObject([NumberObject(value) for value in (10, 10, 100, 30)]),
+            NameObject("/Contents"): TextStringObject(contents),
+            NameObject("/AP"): DictionaryObject({NameObject("/N"): writer._add_object(shown)}),
+        }
+    )
+    writer.pages[0][NameObject("/Annots")] = ArrayObject([writer._add_object(stamp)])
+    written = io.BytesIO()
+    writer.write(written)
+    assert inspect(written.getvalue()).marks == frozenset({Mark.TOI_MAT})
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_page_that_breaks_hides_no_mark_and_makes_no_file_clean(broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract, read = PageObject.extract_text, []
+
+    def breaking(page: PageObject, *args: object, **options: Any) -> str:
+        if page.page_number == broken:
+            raise RecursionError
+        read.append(page.page_number)
+        return extract(page, **options)
+
+    monkeypatch.setattr(PageObject, "extract_text", breaking)
+    found = inspect(pdf("Trang mot", "Trang hai", "Trang ba"))
+    assert found.outcome is Outcome.UNREADABLE
+    assert set(read) == {0, 1, 2} - {broken}
+    stamped = ["Trang mot", "Trang hai", "Trang ba"]
+    stamped[(broken + 1) % 3] = "TOI MAT"
+    assert inspect(pdf(*stamped)).marks == frozenset({Mark.TOI_MAT})
+
+
+def test_a_page_is_read_as_written_where_its_layout_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(PageObject, "_layout_mode_text", away)
+    assert inspect(pdf("TOI MAT")).outcome is Outcome.MARKED
+    assert inspect(pdf("Trang mot")).outcome is Outcome.UNREADABLE
+
+
+def test_text_of_before_unicode_is_read() -> None:
+    """windows-1258, and the bytes of TCVN3 and of VNI, which no declaration tells apart."""
+    assert inspect("T\u00d4\u0301I MÂ\u0323T".encode("cp1258")).marks == frozenset({Mark.TOI_MAT})
+    assert inspect("tèi mËt".encode("latin-1")).marks == frozenset({Mark.TOI_MAT})
+    assert inspect("TOÁI MAÄT".encode("latin-1")).marks == frozenset({Mark.TOI_MAT})
+    assert inspect("b¶o mËt".encode("latin-1")).outcome is Outcome.CLEAN
+    assert inspect(b"\xff\xd8\xff\xe0\x10JFIF").outcome is Outcome.UNSUPPORTED
+
+
+def test_no_text_is_too_long_to_be_searched_to_its_end() -> None:
+    assert inspect(b"so lieu\n" * 200_000 + "TỐI MẬT".encode()).outcome is Outcome.MARKED
+
+
+def test_more_pages_than_are_read_are_not_clean() -> None:
+    assert inspect(b"trang\f" * (MAX_PAGES - 1) + b"trang").outcome is Outcome.CLEAN
+    assert inspect(b"trang\f" * MAX_PAGES + b"trang").outcome is Outcome.UNREADABLE
+    kids = b" ".join([b"3 0 R"] * 100_000)
+    tree = b"2 0 obj\n<</Type /Pages /Count 100000 /Kids [%s]>>\nendobj\n" % kids
+    page = b"3 0 obj\n<</Type /Page /Parent 2 0 R /MediaBox [0 0 9 9]>>\nendobj\n"
+    head = b"%PDF-1.4\n1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n"
+    assert inspect(head + tree + page + b"trailer\n<</Root 1 0 R>>\n").outcome is not Outcome.CLEAN

@@ -118,7 +118,8 @@ def _remembered(file: DiskFile, state: State | None) -> Inspected | None:
 
 def _remember(file: DiskFile, found: Inspected, state: State | None) -> None:
     with suppress(OSError):
-        if state is not None:
+        # Nobody looked into what was unreadable: a busy machine may have been why.
+        if state is not None and found.outcome is not Outcome.UNREADABLE:
             status = file.path.stat()
             state.keep_looked(file.path.resolve(), status.st_size, status.st_mtime_ns, MATCHER, found.to_json())
 

@@ -211,6 +211,7 @@ async def wired(parts: Parts, settings: IngestSettings, directory: RegistryDirec
             backups=timedelta(days=settings.backup_days),
             inspections=parts.inspections,
             media=SqlMediaLedger(parts.engine),
+            content=SqlContentLedger(parts.engine, ingest_tasks()),
             secrets=SqlSecretsCounter(parts.engine),
             names=directory,
             report_sheet=partial(sheet_of, letterhead=LETTERHEADS[settings.offices]),
@@ -385,6 +386,9 @@ def register_inspection(worker: Worker, finder: Worker, parts: Parts, inspector:
         "Sealed packages that were not looked into yet, at most a thousand.",
         registry=metrics.registry,
     )
+    looked = Counter(
+        "nopluu_content_inspected", "Files that were looked into, by outcome.", ("outcome",), registry=metrics.registry
+    )
     ports = Inspecting(
         SqlContentLedger(parts.engine, ingest_tasks()),
         parts.incidents,
@@ -393,6 +397,7 @@ def register_inspection(worker: Worker, finder: Worker, parts: Parts, inspector:
         parts.keys,
         inspector,
         parts.world,
+        told=lambda outcome: looked.labels(outcome.value).inc(),
     )
 
     async def look(package: str) -> None:

@@ -24,6 +24,14 @@ def stamped(path: Path) -> None:
     made.output(str(path))
 
 
+def plain(path: Path) -> None:
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    made.add_page()
+    made.cell(text=f"Van ban {path.name}")
+    made.output(str(path))
+
+
 def test_a_stamp_is_found_after_the_receipt(box: OneBox, clerk: Clerk, archivist: Clerk, tmp_path: Path) -> None:
     officer = clerk_of(box, "inspector", tmp_path / "officer")
     delivery = make_delivery(tmp_path / "delivery", files=3, size=20_000, seed=910_023)
@@ -56,3 +64,25 @@ def test_a_stamp_is_found_after_the_receipt(box: OneBox, clerk: Clerk, archivist
     logs = b"".join(path.read_bytes() for path in box.folder.logs.iterdir())
     assert logs
     assert WORDS.encode() not in logs
+
+
+def test_a_worker_killed_while_it_looks_finds_it_all_the_same(box: OneBox, clerk: Clerk, tmp_path: Path) -> None:
+    officer = clerk_of(box, "inspector", tmp_path / "officer")
+    delivery = make_delivery(tmp_path / "delivery", files=60, size=20_000, seed=910_024)
+    for path in delivery.files[:-1]:
+        plain(path)
+    stamped(delivery.files[-1])
+    done = clerk("push", delivery.folder, "--marks-reviewed", "--json")
+    assert done.code == Exit.DONE, done.out + done.err
+    [dossier] = done.lines("dossier")
+    for _ in range(3):
+        box.child("ingest-worker").process.kill()
+        box.child("ingest-worker").process.wait()
+        box.restart("ingest-worker")
+
+    def about_it() -> list[dict[str, object]]:
+        listed = officer("incidents", "list", "--json").lines("incident")
+        return [entry for entry in listed if entry["package"] == dossier["package"]]
+
+    [incident] = eventually(about_it, seconds=LONG, pause=0.5)
+    assert incident["kind"] == "stamp-found"

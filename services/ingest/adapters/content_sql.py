@@ -16,7 +16,7 @@ from services.ingest.adapters.content_queue import INSPECT
 from services.ingest.adapters.ledger_sql import SqlBooks
 from services.ingest.domain.incidents import LIFTS_AT_ONCE
 from services.ingest.domain.incidents import State as IncidentState
-from services.ingest.usecases.content_ports import ToInspect
+from services.ingest.usecases.content_ports import ContentFinding, PackageInspection, ToInspect
 from services.kernel.identifiers import ComponentId, PackageId
 from services.kernel.marks import Inspected, Outcome
 from services.runtime.database import transaction
@@ -127,6 +127,20 @@ class SqlContentBooks(SqlBooks):
             .where(columns.package == package, columns.matcher == matcher, columns.finished_at.is_(None))
             .values(finished_at=at)
         )
+
+    async def inspection(self, package: PackageId) -> PackageInspection | None:
+        own, files = t.content_inspection.c, t.content_finding.c
+        head = (
+            await self._connection.execute(select(t.content_inspection).where(own.package == package))
+        ).one_or_none()
+        if head is None:
+            return None
+        rows = select(t.content_finding).where(files.package == package).order_by(files.component)
+        findings = tuple(
+            ContentFinding(ComponentId(row.component), Outcome(row.outcome), tuple(row.marks), row.page)
+            for row in await self._connection.execute(rows)
+        )
+        return PackageInspection(head.matcher, head.finished_at, head.counts, findings)
 
     async def uninspected(self, matcher: int, limit: int) -> Mapping[PackageId, bool]:
         rows = await self._connection.execute(_UNINSPECTED, {"matcher": matcher, "limit": limit, "task": INSPECT})

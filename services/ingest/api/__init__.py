@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.ingest.api import (
     classification_routes,
     component_routes,
+    content_routes,
     erasure_routes,
     incident_routes,
     inspection_routes,
@@ -64,6 +65,7 @@ def create_api() -> FastAPI:
             component_routes.router,
             erasure_routes.router,
             incident_routes.router,
+            content_routes.router,
             rule_routes.router,
             classification_routes.router,
             what_if_routes.router,

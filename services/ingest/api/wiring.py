@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from services.ingest.domain.in_flight import InFlight
 from services.ingest.domain.secrets_report import Overdue, SecretsReport
 from services.ingest.usecases.classification_ports import Bodies, ClassificationLedger
+from services.ingest.usecases.content_ports import ContentLedger
 from services.ingest.usecases.declare_later import Declarations
 from services.ingest.usecases.holdings import Holdings
 from services.ingest.usecases.incident_ports import IncidentLedger
@@ -66,6 +67,7 @@ class Wiring:
     backups: timedelta
     inspections: InspectionLedger
     media: MediaLedger
+    content: ContentLedger
     secrets: SecretsCounter
     names: AgencyNames
     report_sheet: ReportSheet

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from services.ingest.usecases.ports import Books
 from services.kernel.identifiers import ComponentId, PackageId
-from services.kernel.marks import Inspected
+from services.kernel.marks import Inspected, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,26 @@ class ToInspect:
     document: int
     size: int
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFinding:
+    """A file with marks, or one that nobody could look into; words of closed sets and a page."""
+
+    component: ComponentId
+    outcome: Outcome
+    marks: tuple[str, ...]
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageInspection:
+    """How far a package was looked into, how many files had which outcome, and the files that matter."""
+
+    matcher: int
+    finished_at: datetime | None
+    counts: Mapping[str, int]
+    findings: tuple[ContentFinding, ...]
 
 
 class Inspector(Protocol):
@@ -52,6 +72,9 @@ class ContentBooks(Books, Protocol):
         """Count an outcome, keep what an officer would ask for, and go on behind this component."""
 
     async def end_inspection(self, package: PackageId, matcher: int, at: datetime) -> None: ...
+
+    async def inspection(self, package: PackageId) -> PackageInspection | None:
+        """None where nobody began to look."""
 
     async def uninspected(self, matcher: int, limit: int) -> Mapping[PackageId, bool]:
         """Sealed packages that this matcher has not finished, the oldest first, and whether their job waits or runs."""

@@ -14,11 +14,12 @@ Source: domain notes §3 rule 23; DESIGN 9 "incident"; DECISION-0025.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from services.ingest.domain.incidents import Kind, Source
-from services.ingest.usecases.content_ports import ContentLedger, Inspector, ToInspect
+from services.ingest.usecases.content_ports import ContentLedger, Inspector, PackageInspection, ToInspect
 from services.ingest.usecases.incident_ports import IncidentLedger
 from services.ingest.usecases.open_incident import Target, open_incident
 from services.ingest.usecases.plans import PlanSource
@@ -27,6 +28,7 @@ from services.ingest.usecases.read_component import stored_parts
 from services.kernel.identifiers import PackageId
 from services.kernel.marks import MATCHER, Inspected, Outcome
 from services.kernel.refusals.incidents import IncidentTargetUnknown
+from services.kernel.refusals.packages import PackageUnknown
 from services.kernel.sealing.open import SealBroken
 
 _PAGE: Final = 200
@@ -43,6 +45,7 @@ class Inspecting:
     keys: Keys
     inspector: Inspector
     world: World
+    told: Callable[[Outcome], None] = lambda _: None
     matcher: int = MATCHER
 
 
@@ -70,6 +73,19 @@ async def inspect_content(package: PackageId, ports: Inspecting) -> int:
     return looked
 
 
+async def read_content_inspection(package: PackageId, *, content: ContentLedger) -> PackageInspection:
+    """How far a package was looked into, and what an officer may want to look at.
+
+    Raises:
+        PackageUnknown: none that was looked into.
+    """
+    async with content.transaction() as books:
+        found = await books.inspection(package)
+    if found is None:
+        raise PackageUnknown
+    return found
+
+
 async def find_uninspected(ports: Inspecting, *, limit: int = 1000) -> int:
     """Wake the inspection of what waits for it: sealed before there was one, or looked at by an older matcher."""
     async with ports.content.transaction() as books:
@@ -91,6 +107,7 @@ async def _look_at(package: PackageId, entry: ToInspect, ports: Inspecting) -> b
         await _hold(package, entry, found, ports)
     async with ports.content.transaction() as books:
         await books.note_inspected(package, entry, found, ports.matcher, ports.world.now())
+    ports.told(found.outcome)
     return True
 
 

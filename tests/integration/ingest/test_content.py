@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID
 
 import psycopg
@@ -15,7 +16,7 @@ from services.ingest.adapters.content_sql import SqlContentLedger
 from services.ingest.main import ingest_tasks
 from services.ingest.usecases.inspect_content import Inspecting, find_uninspected, inspect_content
 from services.kernel.identifiers import PackageId
-from services.kernel.marks import MATCHER, Inspected
+from services.kernel.marks import MATCHER, Inspected, Outcome
 from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.database import transaction
 from tests.integration.ingest.test_erasure import next_version
@@ -172,6 +173,26 @@ async def test_a_hostile_file_is_counted_and_stops_nothing(gateway: Ingest, eyes
     [(counts,)] = await rows(gateway, "SELECT counts FROM ingest.content_inspection")
     assert counts == {"unreadable": 1, "marked": 1}
     assert len((await gateway.get(officer, "/v1/incidents")).json()["items"]) == 1
+
+
+async def test_officers_are_told_which_files_nobody_could_look_into(gateway: Ingest, eyes: Eyes) -> None:
+    client, officer = gateway.enrol("submitter"), gateway.enrol("incident-officer", officer="Lê C")
+    package = await gateway.deposit(client, Dossier([b"%PDF-1.7 rubbish", STAMPED, PLAIN]))
+    broken, stamped, _ = await components(gateway, client, package)
+    target = f"/v1/packages/{package}/content-inspection"
+    assert (await gateway.get(officer, target)).json()["code"] == "package-unknown"  # nobody looked yet
+    told: list[Outcome] = []
+    await inspect_content(PackageId(UUID(package)), replace(ports(gateway, eyes), told=told.append))
+    assert sorted(told) == [Outcome.CLEAN, Outcome.MARKED, Outcome.UNREADABLE]
+    shown = (await gateway.get(officer, target)).json()
+    assert shown["counts"] == {"clean": 1, "marked": 1, "unreadable": 1}
+    assert shown["finished_at"]
+    assert {entry["component"]: (entry["outcome"], entry["marks"], entry["page"]) for entry in shown["findings"]} == {
+        broken: ("unreadable", [], 0),
+        stamped: ("marked", ["stamp-mat"], 1),
+    }
+    for who in (client, gateway.enrol("archivist")):  # it would tell what is held
+        assert (await gateway.get(who, target)).json()["code"] == "scope-missing"
 
 
 async def test_what_was_sealed_before_there_were_eyes_is_found(gateway: Ingest, eyes: Eyes, database: Database) -> None:

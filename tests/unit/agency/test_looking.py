@@ -116,3 +116,14 @@ def test_whoever_watches_hears_of_every_byte(tmp_path: Path) -> None:
     look_into(delivery(tmp_path / "d", STAMPED, PLAIN), observer=watching)
     assert {stage for stage, _ in watching.told} == {"look"}
     assert sum(amount for _, amount in watching.told) == 0
+
+
+def test_what_nobody_could_read_is_tried_again(tmp_path: Path, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = delivery(tmp_path / "d", STAMPED)
+    with monkeypatch.context() as patched:
+        patched.setattr(looking, "SECONDS", 0.0)  # a machine that is too busy
+        look_into(made, state=state)
+    assert codes(made) == ["file-not-looked-into"]
+    again = Delivery(made.source, made.root, made.dossiers)
+    look_into(again, state=state)
+    assert codes(again) == ["mark-of-secrecy"]

@@ -330,14 +330,30 @@ class Gateway:
         asked = f"?{urlencode(query)}" if query else ""
         return self._get(f"{self._session.endpoints().auth}{path}{asked}")
 
+    def catalog(self, path: str, **query: str) -> dict[str, object]:
+        """What the catalog shows at a path, as a JSON object."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return self._get(f"{self._session.endpoints().catalog}{path}{asked}")
+
     def decide(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
         """Tell auth's registry what officers decided.
 
         Raises:
             RejectedError: with the refusal's code and what to do about it.
         """
+        return self._post(f"{self._session.endpoints().auth}{path}", form)
+
+    def ask_catalog(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
+        """Tell the catalog what was asked for or settled.
+
+        Raises:
+            RejectedError: with the refusal's code and what to do about it.
+        """
+        return self._post(f"{self._session.endpoints().catalog}{path}", form)
+
+    def _post(self, url: str, form: Mapping[str, object]) -> dict[str, object]:
         body = Body.of(json.dumps(form, ensure_ascii=False).encode())
-        answer = self._session.request("POST", f"{self._session.endpoints().auth}{path}", body)
+        answer = self._session.request("POST", url, body)
         if answer.status not in (200, 201):
             raise refusal(answer)
         return answer.json()

@@ -21,6 +21,7 @@ from services.agency.cli import (
     check_command,
     classification_command,
     custodian_commands,
+    export_command,
     incident_commands,
     inspection_command,
     push_command,
@@ -79,6 +80,7 @@ for part in (
     inspection_command,
     incident_commands,
     custodian_commands,
+    export_command,
     witness_command,
 ):
     part.register(app)

@@ -61,13 +61,13 @@ class ChildInspector:
             with suppress(TimeoutError, asyncio.LimitOverrunError, ValueError):
                 async with asyncio.timeout(self._seconds):
                     answer = await child.stdout.readline()
-        try:
-            found = Inspected.from_json(answer)
-        except ValueError:
-            found = Inspected(Outcome.UNREADABLE)
-        if found.outcome is Outcome.UNREADABLE:
+        if answer.startswith(content_child.ENDS):
             await self.close()
-        return found
+        try:
+            return Inspected.from_json(answer.removeprefix(content_child.ENDS))
+        except ValueError:
+            await self.close()
+            return Inspected(Outcome.UNREADABLE)
 
     async def _standing(self) -> asyncio.subprocess.Process:
         if self._child is not None and self._read == content_child.FILES:

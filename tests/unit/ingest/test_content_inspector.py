@@ -104,3 +104,21 @@ async def test_no_secret_of_the_service_reaches_the_process(
     await inspector.inspect(len(PLAIN), pieces(PLAIN))
     assert inspector._child is not None
     assert b"NOPLUU_" not in Path(f"/proc/{inspector._child.pid}/environ").read_bytes()
+
+
+async def test_a_broken_file_costs_no_new_process_and_one_that_eats_memory_does(inspector: ChildInspector) -> None:
+    broken = b"%PDF-1.7 rubbish"
+    assert (await inspector.inspect(len(broken), pieces(broken))).outcome is Outcome.UNREADABLE
+    child = inspector._child
+    assert child is not None
+    assert (await inspector.inspect(len(STAMPED), pieces(STAMPED))).outcome is Outcome.MARKED
+    assert inspector._child is child
+    huge = ChildInspector(seconds=60.0)
+    try:
+        text = b"mot dong\n" * (20 << 20)
+        # Its lines do not fit into the memory that a process may have.
+        assert (await huge.inspect(len(text), pieces(text, 1 << 20))).outcome is Outcome.UNREADABLE
+        assert huge._child is None  # it has grown: the next file gets a fresh one
+        assert (await huge.inspect(len(STAMPED), pieces(STAMPED))).outcome is Outcome.MARKED
+    finally:
+        await huge.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from deploy.onebox.certificates import Certificates
 from deploy.onebox.origins import Origins
@@ -21,6 +22,14 @@ _WITH_WORKER: Final = ("ingest", "catalog")
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """What may be sent here at all, and up to which level each reading scope reads where it is more than nothing."""
+
+    secrecy_profile: Literal["open", "independent-lan"] = "open"
+    reading_ceilings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """What the services' environment is made from. `clients` are the services' client ids."""
 
@@ -30,6 +39,7 @@ class Places:
     store: S3Settings
     custody: S3Settings
     clients: Mapping[str, str]
+    deployment: Deployment
 
     @property
     def log_keys(self) -> Path:
@@ -87,7 +97,7 @@ class Places:
     def _service(self, service: str) -> dict[str, str]:
         origins = self.origins
         return {
-            "secrecy_profile": "open",
+            "secrecy_profile": self.deployment.secrecy_profile,
             "origin": origins.origin(service),
             "auth_origin": origins.origin("auth"),
             "ingest_origin": origins.origin("ingest"),
@@ -107,7 +117,8 @@ class Places:
         if service == "ingest":
             opening = {"grant_key_file": public_of(self.grant_key), "keyring_file": self.secrets / "keyring.json"}
             return told | self._store() | {name: str(path) for name, path in opening.items()}
-        return told | {"grant_key_file": str(self.grant_key)}
+        ceilings = json.dumps(dict(self.deployment.reading_ceilings))
+        return told | {"grant_key_file": str(self.grant_key), "reading_ceilings": ceilings}
 
     def _journal(self) -> dict[str, str]:
         return self._store() | {"log_origin": self.origins.log, "log_key_file": str(self.log_key)}

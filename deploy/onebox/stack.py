@@ -34,7 +34,7 @@ from deploy.onebox.postgres import RunningPostgres
 from deploy.onebox.private_keys import private_key, public_of
 from deploy.onebox.processes import Child, ChildFailed, Children
 from deploy.onebox.rules import publish_baseline
-from deploy.onebox.services import SERVICE_CLIENTS, Places
+from deploy.onebox.services import SERVICE_CLIENTS, Deployment, Places
 from deploy.onebox.signals import Signals
 from deploy.onebox.state import StateFolder
 from deploy.onebox.stores import Store
@@ -54,10 +54,17 @@ class OneBox:
     """One machine's gateway in one state folder. All calls come from the main thread."""
 
     def __init__(
-        self, folder: StateFolder, console: Console, signals: Signals, *, store: StoreName = "seaweedfs"
+        self,
+        folder: StateFolder,
+        console: Console,
+        signals: Signals,
+        *,
+        store: StoreName = "seaweedfs",
+        deployment: Deployment | None = None,
     ) -> None:
         self.folder = folder
         self.store_name = store
+        self._deployment = deployment or Deployment()
         self._console = console
         self._signals = signals
         self._children = Children(folder.logs, folder.path / "children.json", held=signals.held)
@@ -208,7 +215,13 @@ class OneBox:
         vkey = str(signer_of(self.origins.log, secrets / "log.pem").verifier)
         write_shared(secrets / "log-keys.txt", f"{vkey}\n".encode())
         return Places(
-            secrets, self.origins, self._require_certificates(), store.settings, store.custody, self._bootstrap()
+            secrets,
+            self.origins,
+            self._require_certificates(),
+            store.settings,
+            store.custody,
+            self._bootstrap(),
+            self._deployment,
         )
 
     def _bootstrap(self) -> Mapping[str, str]:
@@ -271,6 +284,7 @@ class OneBox:
             ca_file=self._require_certificates().ca,
             creator=creator,
             state_dir=self.folder.path / "agency" / key,
+            secrecy_profile=self._deployment.secrecy_profile,
             log_keys=tuple(self.log_keys.read_text().split()),
         )
         if not self.config.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.kernel.identifiers import AgencyId
+from services.auth.domain.ceilings import Officer
+from services.kernel.identifiers import AgencyId, ClientId
 from services.kernel.records import RegistryState
 from services.kernel.secrecy import Level
 from services.kernel.vietnam import day_in_vietnam
@@ -148,8 +149,27 @@ async def test_the_service_can_change_no_row(police: Police, statement: str) -> 
             await connection.execute(text(statement))
 
 
+async def test_only_the_same_officer_s_waiting_proposal_is_the_same_one(police: Police) -> None:
+    first = (await police.propose())["id"]
+    await police.settle(police.author, first, "decline")
+    second = (await police.propose())["id"]  # what was declined may be proposed anew
+    assert second != first
+    other = await police.auth.enrol("rule-author", officer="Đỗ Cường")
+    assert (await replace(police, author=other).propose())["id"] not in {first, second}
+    assert (await police.propose())["id"] == second
+
+
+def test_two_people_need_two_clients() -> None:
+    client, other = ClientId(UUID(int=1)), ClientId(UUID(int=2))
+    author = Officer(client, "Lê An")
+    assert Officer(other, "Vũ Bình").is_another_than(author)
+    assert not Officer(client, "Vũ Bình").is_another_than(author)  # one client whose officer was entered anew
+    assert not Officer(other, "lê  an").is_another_than(author)
+
+
 async def test_what_cannot_be_is_refused(police: Police) -> None:
     assert (await police.propose(422, level="tuyet_mat"))["code"] == "ceiling-top-secret"
+    assert (await police.propose(level="toi_mat"))["level"] == "toi_mat"  # the highest there is
     ahead = (day_in_vietnam(datetime.now(UTC)) + timedelta(days=1)).isoformat()
     for changes in (
         {"valid_from": "2026-02-19"},  # the day before it was decided

@@ -68,7 +68,9 @@ def delivery(*levels: str, of_dossier: str | None = None) -> Delivery:
         )
         for at, level in enumerate(levels, 1)
     ]
-    secrecy = None if of_dossier is None else {"level": of_dossier, "classified_on": "2026-01-10"}
+    secrecy: dict[str, object] | None = None
+    if of_dossier is not None:
+        secrecy = {"level": of_dossier, "classified_on": "2026-01-10"}
     title = Origin("MLHS", 5, {"title": "K"})
     dossier = Dossier("d", "party", "P012", "H47", {"title": "Hồ sơ"}, secrecy, documents, title)
     return Delivery(Path("x.xlsx"), Path(), [dossier])

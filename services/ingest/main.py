@@ -30,7 +30,7 @@ from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
-from services.ingest.adapters.fixity import Slice, check_fixity
+from services.ingest.adapters.fixity import Fixity, Slice, check_fixity
 from services.ingest.adapters.holdings_sql import SqlHoldings
 from services.ingest.adapters.incidents_sql import EXPEL, RENEW, SqlIncidentLedger
 from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
@@ -362,18 +362,21 @@ def register_fixity(worker: Worker, parts: Parts, settings: IngestSettings, metr
     read = Counter("nopluu_stored_parts_read", "Stored parts that fixity has read.", registry=metrics.registry)
     known: set[str] = set()
 
-    async def check() -> None:
-        which = Slice.of_day(parts.world.today(), settings.fixity_days)
-        found = await check_fixity(
-            parts.engine, parts.store, which=which, again=sorted(known), rate=settings.fixity_rate
-        )
-        known.clear()
-        known.update(found.damaged, found.missing)
-        read.inc(found.parts)
+    def told(so_far: Fixity) -> None:
+        read.inc()
+        for name in so_far.broken:
+            if name not in known:
+                known.add(name)
+                logger().error("stored-part-broken", part=name)
         broken.set(len(known))
-        for kind, names in (("damaged", found.damaged), ("missing", found.missing)):
-            for name in sorted(set(names)):
-                logger().error("stored-part-broken", part=name, fault=kind)
+
+    async def check() -> None:
+        which, again = Slice.of_day(parts.world.today(), settings.fixity_days), sorted(known)
+        found = await check_fixity(
+            parts.engine, parts.store, which=which, again=again, rate=settings.fixity_rate, told=told
+        )
+        known.intersection_update(found.broken)  # what is whole again is forgotten
+        broken.set(len(known))
 
     if settings.fixity_days:
         worker.periodic("check_fixity", "11 2 * * *", check)

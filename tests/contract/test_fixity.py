@@ -14,6 +14,7 @@ from sqlalchemy import text
 from services.ingest.adapters.fixity import Fixity, Slice, check_fixity
 from services.ingest.adapters.vault_s3 import part_key
 from services.kernel.identifiers import AttemptId
+from services.kernel.refusals.platform import StoreUnavailable
 from services.runtime.database import transaction
 from services.runtime.object_store.port import ObjectStore
 from tests.support.ingest import Ingest, ingest
@@ -91,7 +92,7 @@ async def test_slices_are_disjoint_and_together_everything(gateway: Ingest) -> N
     broken = await change(gateway, 4, lambda data: bytes(len(data)))
     empty, *_ = [n for n in range(10, 30) if await _count(gateway, Slice(n, 256)) == 0]
     again = await check_fixity(gateway.engine, gateway.store, which=Slice(empty, 256), again=[broken])
-    assert again == Fixity(1, again.bytes, [broken], [])
+    assert again == Fixity(1, again.bytes, [broken])
 
 
 async def _count(gateway: Ingest, which: Slice) -> int:
@@ -122,3 +123,40 @@ async def _replaced_while_read(gateway: Ingest) -> None:
 
     found = await check_fixity(gateway.engine, Replacing())  # type: ignore[arg-type]  # only ranges are asked for
     assert (found.parts, found.clean) == (1, True)
+
+
+class Rotten:
+    """Gives all but some objects, for which it answers as a store does that cannot read its own disk."""
+
+    def __init__(self, store: ObjectStore, *rotten: str) -> None:
+        self._store, self._rotten = store, rotten
+
+    async def get_range(
+        self, name: str, start: int, length: int, *, version_id: str | None = None
+    ) -> AsyncIterator[bytes]:
+        if name in self._rotten:
+            raise StoreUnavailable
+        async for piece in self._store.get_range(name, start, length, version_id=version_id):
+            yield piece
+
+
+async def test_what_the_store_cannot_read_itself_is_named_and_the_rest_is_read(
+    database: Database, tmp_path: Path
+) -> None:
+    async with ingest(database, tmp_path) as gateway:
+        assert (await gateway.publish_rules()).status == 201
+        await gateway.deposit(gateway.enrol("submitter"), Dossier([os.urandom(8 * MIB)]))
+        keys = [key for _, key, _, _ in await rows(gateway)]
+        names = [name for name, _, _, _ in await rows(gateway)]
+        one = Rotten(gateway.store, keys[2])
+        found = await check_fixity(gateway.engine, one)  # type: ignore[arg-type]  # only ranges are asked for
+        assert (found.parts, found.unread, found.broken, found.clean) == (8, [names[2]], [names[2]], False)
+        told: list[list[str]] = []
+        away = Rotten(gateway.store, *keys)
+        with pytest.raises(StoreUnavailable):
+            await check_fixity(
+                gateway.engine,
+                away,  # type: ignore[arg-type]  # as above
+                told=lambda so_far: told.append(so_far.broken),
+            )
+        assert told[-1] == names[:4]

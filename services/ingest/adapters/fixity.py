@@ -20,11 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.ingest.adapters.vault_s3 import part_key
 from services.kernel.identifiers import AttemptId
+from services.kernel.refusals.platform import StoreUnavailable
 from services.kernel.sealing.ciphertext_digest import CiphertextDigest, CiphertextHash
 from services.runtime.database import transaction
 from services.runtime.object_store.port import ObjectMissing, ObjectStore
 
 _PAGE: Final = 500
+_SILENT: Final = 5  # parts in a row that the store does not give: it is the store that is away
 _EPOCH: Final = date(1970, 1, 1)
 _PARTS: Final = text(
     "SELECT part.package, part.number, part.attempt, part.object_version, part.stored_size, part.ciphertext_digest"
@@ -54,16 +56,25 @@ class Slice:
 
 @dataclass(slots=True)
 class Fixity:
-    """What was read, and the parts whose bytes are not those of their row; names are ids, `package/number`."""
+    """What was read, and the parts whose bytes are not those of their row; names are ids, `package/number`.
+
+    `unread` are those that the store did not give although it gave others: it may be why that they rot.
+    """
 
     parts: int = 0
     bytes: int = 0
     damaged: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def broken(self) -> list[str]:
+        """Every part that is not as it was stored, or cannot be had."""
+        return [*self.damaged, *self.missing, *self.unread]
 
     @property
     def clean(self) -> bool:
-        return not (self.damaged or self.missing)
+        return not self.broken
 
 
 async def check_fixity(
@@ -80,12 +91,18 @@ async def check_fixity(
     `told` hears after every part. What is erased or replaced meanwhile is judged by the row as it stands then.
 
     Raises:
-        StoreUnavailable, DatabaseUnavailable
+        StoreUnavailable: several parts in a row; `told` has heard of what was found before.
+        DatabaseUnavailable
     """
-    found = Fixity()
+    found, silent = Fixity(), 0
     async for row in _rows(engine, which, again):
         begun = asyncio.get_running_loop().time()
-        fault = await _fault(engine, store, row)
+        try:
+            fault, silent = await _fault(engine, store, row), 0
+        except StoreUnavailable:
+            fault, silent = "unread", silent + 1
+            if silent == _SILENT:
+                raise
         found.parts += 1
         found.bytes += row.stored_size
         if fault is not None:

@@ -10,10 +10,14 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from deploy.onebox.clients import Client
+from deploy.onebox.postgres import OWNER
 from deploy.onebox.stack import OneBox
+from services.ingest.adapters.vault_s3 import part_key
+from services.kernel.identifiers import AttemptId
 from services.runtime.object_store.port import VersionEntry
 from services.runtime.object_store.s3 import S3Store
 from tests.support.deliveries import Synthetic, make_delivery
@@ -36,14 +40,22 @@ class Seen:
     held: bool
 
 
-async def versions(box: OneBox) -> list[Seen]:
+def objects_of(box: OneBox, package: UUID) -> frozenset[str]:
+    """The names of a package's parts: what other tests of this run left in the store is none of this one's."""
+    with psycopg.connect(box.postgres.url_for(OWNER)) as owner:
+        rows = owner.execute("SELECT attempt FROM ingest.part WHERE package = %s", [package])
+        return frozenset(part_key(AttemptId(attempt)) for (attempt,) in rows.fetchall())
+
+
+async def versions(box: OneBox, package: UUID) -> list[Seen]:
+    names = objects_of(box, package)
     async with S3Store(box.store.custody) as store:
-        found = [entry async for entry in store.versions("parts/")]
+        found = [entry async for entry in store.versions("parts/") if entry.name in names]
         return [Seen(entry, not entry.marker and await store.is_held(entry.name, entry.version_id)) for entry in found]
 
 
-def all_held(box: OneBox) -> bool:
-    seen = asyncio.run(versions(box))
+def all_held(box: OneBox, package: UUID) -> bool:
+    seen = asyncio.run(versions(box, package))
     return bool(seen) and all(entry.held for entry in seen)
 
 
@@ -51,7 +63,7 @@ def test_the_custodian_killed_again_and_again_finishes(box: OneBox, clerk: Clerk
     chance = random.Random(random.getrandbits(32))  # noqa: S311 - another moment in each run, by pytest's seed
     assert clerk("push", delivery.folder, "--part-size", "1", "--json").code == 0
     package = package_of(clerk)
-    eventually(lambda: all_held(box), seconds=90)
+    eventually(lambda: all_held(box, package), seconds=90)
     ingest = box.origins.origin("ingest")
     with Client(box.profile("agency")) as agency, Client(box.profile("custodian")) as custodian:
         plan = agency.get(f"{ingest}/v1/packages/{package}/plan")["components"]
@@ -72,7 +84,7 @@ def test_the_custodian_killed_again_and_again_finishes(box: OneBox, clerk: Clerk
             return all(custodian.get(order)["state"] == "finished" for order in orders)
 
         eventually(finished, seconds=180, pause=0.5)
-    seen = asyncio.run(versions(box))
+    seen = asyncio.run(versions(box, package))
     names = [entry.entry.name for entry in seen]
     assert len(names) == len(set(names)), "an older version, or a stray copy, is left"
     assert all(entry.held for entry in seen)

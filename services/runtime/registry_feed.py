@@ -1,6 +1,7 @@
 """This service's copy of auth's facts, at most two seconds old.
 
-Revocation is "at once" because every request asks this copy, and a copy that cannot be renewed answers nothing at all.
+Revocation is "at once" because every request asks this copy, and a copy that cannot be renewed lets nobody in. What it
+knows to be revoked stays revoked, however old it grows.
 
 Source: DESIGN 6.
 """
@@ -67,8 +68,12 @@ class Registry:
         return self._state
 
     async def is_revoked(self, kid: str, client: ClientId) -> bool:
-        """Whether the key or its client may no longer be used (see `request_verifier.Revocations`)."""
-        return self.state.is_revoked(kid, client)
+        """Whether the key or its client may no longer be used (see `request_verifier.Revocations`).
+
+        Raises:
+            RegistryStale: it was not revoked as of the last poll, which is too long ago to say so now.
+        """
+        return self._state.is_revoked(kid, client) or self.state.is_revoked(kid, client)
 
     async def ready(self) -> None:
         """Return where the copy is fresh.

@@ -219,7 +219,10 @@ async def test_a_service_hears_of_a_revocation_within_two_seconds_and_trusts_no_
             await asyncio.sleep(0.02)
     await asyncio.sleep(MAX_AGE + 0.1)
     with pytest.raises(RegistryStale):
-        await registry.is_revoked(kid, client_id)
+        await registry.ready()
+    assert await registry.is_revoked(kid, client_id) is True
+    with pytest.raises(RegistryStale):
+        await registry.is_revoked("another", ClientId(UUID(int=1)))
     async with place.running():
         await fresh(registry)
         assert await registry.is_revoked(kid, client_id) is True

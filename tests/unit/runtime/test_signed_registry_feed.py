@@ -66,17 +66,26 @@ async def test_every_page_is_read_before_the_copy_counts() -> None:
     assert await registry.is_revoked("any", CLIENT)
 
 
-async def test_a_copy_grows_old_and_then_answers_nothing() -> None:
+async def test_a_copy_grows_old_and_then_lets_nobody_in() -> None:
     auth = Auth(1)
     registry = auth.registry()
     await registry.poll()
     auth.time += MAX_AGE
     await registry.ready()
     auth.time += 0.01
-    for ask in (lambda: registry.is_revoked("k1", CLIENT), registry.ready):
+    for ask in (lambda: registry.is_revoked("k2", CLIENT), registry.ready):
         with pytest.raises(RegistryStale) as caught:
             await ask()
         assert caught.value.retry_after == 1
+
+
+async def test_what_an_old_copy_knows_to_be_revoked_stays_revoked() -> None:
+    """Otherwise a download by that key would go on while auth is away."""
+    auth = Auth(1)
+    registry = auth.registry()
+    await registry.poll()
+    auth.time += 100 * MAX_AGE
+    assert await registry.is_revoked("k1", CLIENT)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,28 @@ Source: DESIGN 6 ("author and approver are never the same person"), 9.
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Final, Protocol
+
+from services.kernel.identifiers import ClientId
 
 _TONES: Final = frozenset("\u0300\u0301\u0303\u0309\u0323")  # huyền, sắc, ngã, hỏi, nặng
+
+
+class Acting(Protocol):
+    """Who takes a step: the client, and the name of whoever sits before it, where one is known."""
+
+    @property
+    def client(self) -> ClientId: ...
+
+    @property
+    def officer(self) -> str | None: ...
+
+
+def same_person(one: Acting, other: Acting) -> bool:
+    """Whether two steps are by one client whoever sits before it, or by one person at two clients."""
+    if one.client == other.client:
+        return True
+    return one.officer is not None and other.officer is not None and person(one.officer) == person(other.officer)
 
 
 def person(name: str) -> str:

@@ -35,10 +35,6 @@ class Person:
     client: ClientId
     officer: str | None
 
-    def is_another_than(self, other: Person) -> bool:
-        """Not the same client, and not the same person at another one."""
-        return self.client != other.client and (self.officer is None or self.officer != other.officer)
-
 
 @dataclass(frozen=True, slots=True)
 class ExportTerms:

@@ -13,6 +13,7 @@ from services.catalog.domain.exports import ExportRequest, ExportTerms, Person, 
 from services.catalog.domain.labels import Reader
 from services.catalog.usecases.ports import Counter, Ledger, World
 from services.kernel.canonical import canonical, rfc3339
+from services.kernel.officers import same_person
 from services.kernel.refusals.catalog import DocumentUnknown
 from services.kernel.refusals.exports import ExportDatesInvalid, ExportSamePerson, ExportSettled, ExportUnknown
 
@@ -55,7 +56,7 @@ async def settle_export(id_: UUID, step: Step, by: Person, *, ledger: Ledger, wo
             return request
         if not possible(request, step):
             raise ExportSettled
-        if step is Step.APPROVED and not by.is_another_than(request.asked_by):
+        if step is Step.APPROVED and same_person(by, request.asked_by):
             raise ExportSamePerson
         now = world.now()
         await counter.exports.add_step(request.id, len(request.steps) + 1, step, by, now)

@@ -14,6 +14,7 @@ from datetime import date
 from enum import StrEnum
 
 from services.kernel.identifiers import ClientId
+from services.kernel.officers import same_person
 from services.kernel.refusals.media import (
     MediumDayInvalid,
     MediumNotWiped,
@@ -54,10 +55,6 @@ class MediumStep:
     client: ClientId
     officer: str | None
     level: Level = Level.NONE
-
-    def is_by(self, other: MediumStep) -> bool:
-        """The same client, or the same person at another one."""
-        return self.client == other.client or (self.officer is not None and self.officer == other.officer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ class Medium:
         if step.kind is MediumStepKind.VERIFIED:
             if self.last.kind is not MediumStepKind.WIPED:
                 raise MediumStepUnfit
-            if step.is_by(self.last):
+            if same_person(step, self.last):
                 raise MediumSamePerson
         if step.kind is MediumStepKind.REUSED and self.blocked:
             raise MediumNotWiped(level=self.level.wire)

@@ -35,6 +35,7 @@ from services.ingest.usecases.incident_ports import (
 from services.ingest.usecases.ports import World
 from services.kernel.canonical import canonical, rfc3339
 from services.kernel.hold_messages import HoldChanged
+from services.kernel.officers import same_person
 from services.kernel.refusals.incidents import (
     CorrectionCannotStay,
     CorrectionEmpty,
@@ -205,11 +206,6 @@ async def confirm_hidden(message: UUID, at: datetime, *, ledger: IncidentLedger)
             raise RuntimeError("a hold without its incident")
         step = await _step(books, incident, "hidden", None, at, {"hold": str(message)})
         await books.journal(_event(step))
-
-
-def same_person(one: Actor, other: Actor) -> bool:
-    """Whether two steps are by one officer, or by one client whoever sits before it."""
-    return one.client == other.client or (one.officer is not None and one.officer == other.officer)
 
 
 async def _incident(books: IncidentBooks, incident_id: UUID, *states: State) -> Incident:

@@ -208,7 +208,8 @@ async def test_who_proposed_never_confirms(case: Case) -> None:
     assert (bare.status, bare.json()["code"]) == (422, "incident-decision-incomplete")
     step = (await case.step(incident, case.one, "proposals", decision="release")).json()["step"]
     twin = case.gateway.enrol("incident-officer", officer="Đại úy Một")
-    for who in (case.one, twin):
+    spelt = case.gateway.enrol("incident-officer", officer="đại  uý một")
+    for who in (case.one, twin, spelt):
         refused = await case.step(incident, who, "confirmation", step=step)
         assert (refused.status, refused.json()["code"]) == (409, "incident-same-officer")
     await case.step(incident, case.one, "proposals", decision="expel")

@@ -9,7 +9,6 @@ Source: DESIGN 8.
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -17,9 +16,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kernel.identifiers import uuid7
 from services.kernel.tlog.receipts import build_receipt, tiles_for_receipt
 from services.kernel.tlog.tiles import Tile
+from services.runtime.fresh_ids import new_uuid7
 from services.runtime.object_store.port import ObjectMissing
 
 PREFIX = "log/"
@@ -57,7 +56,7 @@ class Ticket:
 
 def ticket() -> Ticket:
     """A fresh id (its time is when it was drawn) and a fresh salt."""
-    return Ticket(uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10)), secrets.token_bytes(32))
+    return Ticket(new_uuid7(), secrets.token_bytes(32))
 
 
 async def append(connection: AsyncConnection, event: bytes, drawn: Ticket | None = None) -> UUID:

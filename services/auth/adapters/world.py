@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import time
 from datetime import UTC, datetime
 from uuid import UUID
 
-from services.kernel.identifiers import uuid7
+from services.runtime.fresh_ids import new_uuid7
 
 
 class RealWorld:
@@ -17,4 +15,4 @@ class RealWorld:
         return datetime.now(UTC)
 
     def new_id(self) -> UUID:
-        return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        return new_uuid7()

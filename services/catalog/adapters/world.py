@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from services.kernel.identifiers import uuid7
 from services.kernel.vietnam import day_in_vietnam
+from services.runtime.fresh_ids import new_uuid7
 
 
 class RealWorld:
@@ -21,7 +20,7 @@ class RealWorld:
         return day_in_vietnam(self.now())
 
     def new_id(self) -> UUID:
-        return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        return new_uuid7()
 
     def token(self) -> str:
         return secrets.token_urlsafe(16)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
 from services.ingest.adapters import content_child
+from services.ingest.adapters.reading_child import ended, started
 from services.kernel.marks import MAX_FILE, Inspected, Outcome, worth_reading
 
 SECONDS: Final = 120.0
@@ -46,10 +45,8 @@ class ChildInspector:
     async def close(self) -> None:
         """End the process."""
         child, self._child = self._child, None
-        if child is not None and child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await asyncio.shield(child.wait())
+        if child is not None:
+            await ended(child)
 
     async def _asked(self, size: int, head: bytes, body: AsyncIterator[bytes]) -> Inspected:
         child = await self._standing()
@@ -74,15 +71,7 @@ class ChildInspector:
             await self.close()
         if self._child is None or self._child.returncode is not None:
             self._read = 0
-            self._child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                content_child.__name__,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # a traceback would quote the file
-                env={name: value for name, value in os.environ.items() if not name.startswith("NOPLUU_")},
-            )
+            self._child = await started(content_child.__name__)
         self._read += 1
         return self._child
 

@@ -8,15 +8,13 @@ through a pipe: nothing of it is on disk (DESIGN 5.1).
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import date
 from functools import partial
 
 from services.ingest.adapters import judging_child
 from services.ingest.adapters.judgement import judge_manifest
+from services.ingest.adapters.reading_child import ended, started
 from services.ingest.usecases.ports import Judged, Rules
 from services.kernel.manifest import MAX_MANIFEST, component_bound
 from services.kernel.refusals.manifests import ManifestTooLarge
@@ -63,28 +61,14 @@ class ManifestJudge:
 
     async def _in_child(self, manifest: bytes, rules: Rules, today: date, ceiling: Level) -> Judged:
         """Raises DeclarationLost where the child died; a refusal of the manifest is raised as the child raised it."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            judging_child.__name__,
-            today.isoformat(),
-            self._deployment.value,
-            ceiling.wire,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # a traceback would quote the manifest
-            env={name: value for name, value in os.environ.items() if not name.startswith("NOPLUU_")},
-        )
+        process = await started(judging_child.__name__, today.isoformat(), self._deployment.value, ceiling.wire)
         try:
             async with asyncio.timeout(_SECONDS):
                 answer, _ = await process.communicate(judging_child.question(rules.payload, manifest))
         except TimeoutError:
             raise DeclarationLost from None
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await asyncio.shield(process.wait())
+            await ended(process)
         if process.returncode != 0:
             raise DeclarationLost
         return await asyncio.to_thread(judging_child.judged, answer)

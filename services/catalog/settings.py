@@ -9,12 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from services.catalog.domain.labels import DEFAULT_CEILINGS
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import Level, LevelWord
 from services.runtime.kms.settings import KmsSettings
 from services.runtime.object_store.settings import StoreSettings
 from services.runtime.settings import ServiceSettings
-
-Word = Literal["none", "mat", "toi_mat", "tuyet_mat"]
 
 
 class CatalogSettings(ServiceSettings):
@@ -23,7 +21,9 @@ class CatalogSettings(ServiceSettings):
     grant_key_file: Path
     """Private Ed25519 key (PEM) that signs grants of reading; ingest is told its public half."""
 
-    reading_ceilings: dict[Literal["submitter", "archivist", "incident-officer"], Word] = Field(default_factory=dict)
+    reading_ceilings: dict[Literal["submitter", "archivist", "incident-officer"], LevelWord] = Field(
+        default_factory=dict
+    )
     """The highest level that clients of a scope see, as a JSON object; `none` for every scope that is not named."""
 
     def ceilings(self) -> Mapping[str, Level]:

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
-from typing import Self
+from typing import Final, Literal, Self
+
+LevelWord = Literal["none", "mat", "toi_mat", "tuyet_mat"]
+"""How a level is written where machines read it."""
 
 
 class Level(IntEnum):
@@ -25,8 +28,8 @@ class Level(IntEnum):
     TUYET_MAT = 3
 
     @property
-    def wire(self) -> str:
-        return self.name.lower()
+    def wire(self) -> LevelWord:
+        return _LEVEL_WORDS[self]
 
     @classmethod
     def from_wire(cls, word: str) -> Self:
@@ -35,6 +38,16 @@ class Level(IntEnum):
             if level.wire == word:
                 return level
         raise ValueError("not a level")
+
+
+_LEVEL_WORDS: Final[Mapping[Level, LevelWord]] = {
+    Level.NONE: "none",
+    Level.MAT: "mat",
+    Level.TOI_MAT: "toi_mat",
+    Level.TUYET_MAT: "tuyet_mat",
+}
+LEVELS: Final[Mapping[str, Level]] = {word: level for level, word in _LEVEL_WORDS.items()}
+"""Each level by its word, for words that come from outside."""
 
 
 class Effect(IntEnum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
@@ -26,7 +26,7 @@ from services.kernel.secrecy import Level
 
 classification_app = typer.Typer(no_args_is_help=True, help="Độ mật của tài liệu / the life of classifications")
 
-LEVELS = {
+LEVELS: Final[Mapping[str, Text]] = {
     Level.NONE.wire: Text("không mật", "not secret"),
     Level.MAT.wire: Text("Mật", "Mật (confidential)"),
     Level.TOI_MAT.wire: Text("Tối mật", "Tối mật (secret)"),

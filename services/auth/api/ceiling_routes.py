@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -22,13 +22,11 @@ from services.kernel.refusals.ceilings import (
     CeilingUnknown,
 )
 from services.kernel.refusals.identity import AgencyUnknown, ScopeMissing
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import Level, LevelWord
 from services.runtime.callers import Caller
 from services.runtime.openapi import refusing
 
 router = APIRouter(tags=["ceilings"])
-
-LevelWord = Literal["none", "mat", "toi_mat", "tuyet_mat"]
 
 
 class CeilingIn(Form):

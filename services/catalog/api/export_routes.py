@@ -7,8 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from services.catalog.api.schemas import Form
 from services.catalog.api.wiring import Exporting, FollowingExports, Wired
 from services.catalog.domain.exports import ExportRequest, ExportTerms, Person, Step
 from services.catalog.usecases.approve_export import ask_export, list_exports, settle_export
@@ -24,11 +25,7 @@ router = APIRouter(tags=["exports"])
 Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ExportIn(_Form):
+class ExportIn(Form):
     """A request, by the approving paper. Say nothing of what is in the documents."""
 
     documents: list[UUID] = Field(min_length=1, max_length=500)
@@ -49,7 +46,7 @@ class ExportIn(_Form):
         )
 
 
-class ExportStepOut(_Form):
+class ExportStepOut(Form):
     """A step: by whom and when."""
 
     step: Step
@@ -58,7 +55,7 @@ class ExportStepOut(_Form):
     at: datetime
 
 
-class ExportOut(_Form):
+class ExportOut(Form):
     """A request with its steps; only one whose last step is `approved` allows anything, and only to who asked."""
 
     id: UUID
@@ -93,7 +90,7 @@ class ExportOut(_Form):
         )
 
 
-class ExportPage(_Form):
+class ExportPage(Form):
     """Requests in the order of their asking; `next` is the `after` of the following page."""
 
     items: list[ExportOut]

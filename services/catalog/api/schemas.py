@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,16 +11,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from services.catalog.usecases.open_record import OpenedPackage
 from services.catalog.usecases.ports import FoundDocument, ShownComponent, ShownDocument, ShownDossier
 from services.catalog.usecases.search_documents import Hit
-from services.kernel.secrecy import Level
-
-LevelWord = Annotated[str, Field(json_schema_extra={"enum": [level.wire for level in Level]})]
+from services.kernel.secrecy import LevelWord
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class HighlightOut(_Form):
+class HighlightOut(Form):
     """A match inside a field of the hit, in code points: from `start` up to, not including, `end`."""
 
     field: str
@@ -28,7 +26,7 @@ class HighlightOut(_Form):
     end: int
 
 
-class HitOut(_Form):
+class HitOut(Form):
     """A document that was found."""
 
     document: UUID
@@ -60,14 +58,14 @@ class HitOut(_Form):
         )
 
 
-class PageOut(_Form):
+class PageOut(Form):
     """A page of hits, the best first; `next` goes into `after` for the following page, null on the last."""
 
     items: list[HitOut]
     next: str | None
 
 
-class ComponentOut(_Form):
+class ComponentOut(Form):
     """A component of the deposit; its bytes are at `/v1/components/{id}`, unless they were erased."""
 
     id: UUID
@@ -91,7 +89,7 @@ class ComponentOut(_Form):
         )
 
 
-class DocumentOut(_Form):
+class DocumentOut(Form):
     """A document with everything its manifest says of it, and its components in order."""
 
     id: UUID
@@ -127,7 +125,7 @@ class DocumentOut(_Form):
         )
 
 
-class DossierHeadOut(_Form):
+class DossierHeadOut(Form):
     """A dossier's own description."""
 
     id: UUID
@@ -153,7 +151,7 @@ class DossierHeadOut(_Form):
         )
 
 
-class PackageOut(_Form):
+class PackageOut(Form):
     """A package that stands: its dossier and a page of its documents, each with its components."""
 
     id: UUID
@@ -217,7 +215,7 @@ class DossierOut(DossierHeadOut):
         )
 
 
-class MessageTaken(_Form):
+class MessageTaken(Form):
     """The message is kept; saying it again changes nothing."""
 
     message: UUID

@@ -13,12 +13,11 @@ from services.ingest.usecases.classify_record import Decision, RecordHistory
 from services.kernel.classification import Authority, Kind, Proof, Proposal, Relation
 from services.kernel.classification.message import DOSSIER
 from services.kernel.identifiers import AgencyId, PackageId
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import Level, LevelWord
 
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-Wire = Literal["none", "mat", "toi_mat", "tuyet_mat"]
 Document = Annotated[
     int | None,
     Field(ge=0, le=1_000_000, description="The document's position in the manifest, from 0; null: the dossier itself."),
@@ -91,15 +90,15 @@ class StepOut(BaseModel):
     kind: Kind
     decided_on: date
     effective_on: date
-    level: Wire | None
+    level: LevelWord | None
     until: date | None
     annuls: UUID | None
     list_item: str
     instrument: str
     authority: AuthorityOut | None = Field(description="Null: the automatic step at the end of the term.")
     proof: Proof = Field(description="`registry`: proved by succession; `attested`: by the officer; `calendar`.")
-    before: Wire = Field(description="The record's label when the step was recorded, and after it.")
-    after: Wire
+    before: LevelWord = Field(description="The record's label when the step was recorded, and after it.")
+    after: LevelWord
     remarks: list[str] = Field(description="What does not make it void but has to be followed up.")
     notify_by: date | None = Field(description="Whoever has the record is told by this day.")
     notified_on: date | None
@@ -117,7 +116,7 @@ class StepOut(BaseModel):
             kind=step.kind,
             decided_on=step.decided_on,
             effective_on=step.effective_on,
-            level=None if step.level is None else _wire(step.level),
+            level=None if step.level is None else step.level.wire,
             until=step.until,
             annuls=step.annuls,
             list_item=recorded.list_item,
@@ -126,8 +125,8 @@ class StepOut(BaseModel):
             if authority is None
             else AuthorityOut(name=authority.name, relation=authority.relation, agency=authority.agency),
             proof=recorded.proof,
-            before=_wire(recorded.before),
-            after=_wire(recorded.after),
+            before=recorded.before.wire,
+            after=recorded.after.wire,
             remarks=list(recorded.remarks),
             notify_by=recorded.notify_by,
             notified_on=recorded.notified_on,
@@ -142,20 +141,20 @@ class RecordOut(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     document: Document
-    given: Wire = Field(description="The level by decision.")
-    level: Wire = Field(description="What that is worth on the day: `none` once the term has ended.")
+    given: LevelWord = Field(description="The level by decision.")
+    level: LevelWord = Field(description="What that is worth on the day: `none` once the term has ended.")
     until: date | None = Field(description="Last day of protection; null where it cannot be computed, or none is.")
-    label: Wire = Field(description="Under which it is read today; never below its level.")
+    label: LevelWord = Field(description="Under which it is read today; never below its level.")
     steps: list[StepOut]
 
     @classmethod
     def of(cls, history: RecordHistory) -> RecordOut:
         return cls(
             document=_shown(history.document),
-            given=_wire(history.standing.given),
-            level=_wire(history.standing.level),
+            given=history.standing.given.wire,
+            level=history.standing.level.wire,
             until=history.standing.until,
-            label=_wire(history.label),
+            label=history.label.wire,
             steps=[StepOut.of(step) for step in history.steps],
         )
 
@@ -178,13 +177,3 @@ class NoticeIn(Form):
 
 def _shown(document: int) -> int | None:
     return None if document == DOSSIER else document
-
-
-def _wire(level: Level) -> Wire:
-    words: dict[Level, Wire] = {
-        Level.NONE: "none",
-        Level.MAT: "mat",
-        Level.TOI_MAT: "toi_mat",
-        Level.TUYET_MAT: "tuyet_mat",
-    }
-    return words[level]

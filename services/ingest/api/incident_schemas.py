@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,13 +14,13 @@ from services.ingest.domain.incidents import Decision, Kind, Source, State
 from services.ingest.usecases.incident_ports import Found, Incident, Violation
 from services.ingest.usecases.read_incidents import Notice, OpenedIncident
 from services.kernel.refusals.registry import Text
+from services.kernel.secrecy import LevelWord
 
 Instrument = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"),
     Field(description="Number and notation of the paper it rests on; never its subject.", examples=["12/QĐ-CAT"]),
 ]
-Level_ = Literal["none", "mat", "toi_mat", "tuyet_mat"]
 
 
 class _Form(BaseModel):
@@ -41,7 +41,7 @@ class ProposalIn(_Form):
 
     decision: Decision
     instrument: Instrument | None = None
-    level: Level_ | None = None
+    level: LevelWord | None = None
     due_on: date | None = Field(default=None, description="The last day to carry it out; today where it is left out.")
 
 
@@ -72,7 +72,7 @@ class IncidentAnswer(Answer):
     fonds: UUID
     state: State
     decision: Decision | None
-    level: Level_ | None
+    level: LevelWord | None
     opened_at: datetime
     hidden_at: datetime | None = Field(description="When catalog had confirmed: hidden everywhere since.")
     closed_at: datetime | None

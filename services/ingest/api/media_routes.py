@@ -29,13 +29,11 @@ from services.kernel.refusals.media import (
     MediumStepUnfit,
     MediumUnknown,
 )
-from services.kernel.secrecy import Level
+from services.kernel.secrecy import Level, LevelWord
 from services.runtime.callers import Caller
 from services.runtime.openapi import refusing
 
 router = APIRouter(tags=["media"])
-
-LevelWord = Literal["none", "mat", "toi_mat", "tuyet_mat"]
 
 
 class MediumIn(Form):

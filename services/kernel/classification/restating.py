@@ -13,10 +13,9 @@ from typing import Final
 
 from services.kernel.classification.standing import History
 from services.kernel.classification.steps import RELEASING, Kind, Step
-from services.kernel.secrecy import Level, Secrecy
+from services.kernel.secrecy import LEVELS, Level, Secrecy
 
 _PLAIN: Final = Secrecy(level=Level.NONE)
-_WORDS: Final = {level.wire: level for level in Level}
 _OF_TERM: Final = frozenset({"classified_on", "expires_on", "extensions", "declassified"})
 
 
@@ -27,7 +26,7 @@ def restated(stated: Mapping[str, object], label: Level, steps: Sequence[Step], 
     Whose decision a step was has been judged when it was recorded; the rules are told of the originator's.
     """
     made = stated
-    if isinstance(word := stated.get("level"), str) and label > _WORDS.get(word, Level.TUYET_MAT):
+    if isinstance(word := stated.get("level"), str) and label > LEVELS.get(word, Level.TUYET_MAT):
         made = _without(stated, _OF_TERM | {"issued_on"}) | {"level": label.wire}
     for step in History(_PLAIN, Level.NONE, tuple(steps)).counted_on(day):
         if step.kind in RELEASING:

@@ -22,7 +22,7 @@ from typing import Final
 
 from services.kernel.manifest.findings import Findings
 from services.kernel.manifest.reading import Members
-from services.kernel.secrecy import Extension, Level, Secrecy
+from services.kernel.secrecy import LEVELS, Extension, Level, Secrecy
 
 RELATIONS: Final = frozenset({"originator", "superior", "successor", "archives_administration"})
 NETWORKS: Final = frozenset({"none", "independent_lan", "internal", "internet"})
@@ -47,7 +47,6 @@ _MEMBERS: Final = frozenset(
 _OF_EXTENSION: Final = frozenset({"decided_on", "until", "number", "authority"})
 _OF_DECLASSIFICATION: Final = frozenset({"on", "authority", "relation", "number"})
 _OF_PERMISSION: Final = frozenset({"number", "date", "authority", "rank", "copies"})
-_LEVELS: Final = {level.wire: level for level in Level}
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _YEARS: Final = range(1800, 2200)
 _LONGEST: Final = 200  # characters of a number, a name of an authority, a code
@@ -72,7 +71,7 @@ def read_secrecy(value: Mapping[str, object], pointer: str, findings: Findings) 
     permission = members.inner("permission") or Members({}, pointer, findings)
     permission.only(_OF_PERMISSION)
     return Secrecy(
-        level=_LEVELS.get(level) if isinstance(level, str) else None,
+        level=LEVELS.get(level) if isinstance(level, str) else None,
         issued_on=_day(members, "issued_on"),
         classified_on=_day(members, "classified_on"),
         expires_on=_day(members, "expires_on"),

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
 from uuid import UUID
@@ -327,13 +327,15 @@ class Gateway:
 
     def registry(self, path: str, **query: str) -> dict[str, object]:
         """What auth's registry shows at a path, as a JSON object."""
-        asked = f"?{urlencode(query)}" if query else ""
-        return self._get(f"{self._session.endpoints().auth}{path}{asked}")
+        return self._get(f"{self._session.endpoints().auth}{path}", query)
 
     def catalog(self, path: str, **query: str) -> dict[str, object]:
         """What the catalog shows at a path, as a JSON object."""
-        asked = f"?{urlencode(query)}" if query else ""
-        return self._get(f"{self._session.endpoints().catalog}{path}{asked}")
+        return self._get(f"{self._session.endpoints().catalog}{path}", query)
+
+    def look(self, path: str, **query: str) -> dict[str, object]:
+        """What ingest shows officers at a path, as a JSON object."""
+        return self._get(f"{self._session.endpoints().ingest}{path}", query)
 
     def decide(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
         """Tell auth's registry what officers decided.
@@ -341,51 +343,19 @@ class Gateway:
         Raises:
             RejectedError: with the refusal's code and what to do about it.
         """
-        return self._post(f"{self._session.endpoints().auth}{path}", form)
+        return self._tell("POST", f"{self._session.endpoints().auth}{path}", form)
 
     def ask_catalog(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
-        """Tell the catalog what was asked for or settled.
-
-        Raises:
-            RejectedError: with the refusal's code and what to do about it.
-        """
-        return self._post(f"{self._session.endpoints().catalog}{path}", form)
-
-    def _post(self, url: str, form: Mapping[str, object]) -> dict[str, object]:
-        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
-        answer = self._session.request("POST", url, body)
-        if answer.status not in (200, 201):
-            raise refusal(answer)
-        return answer.json()
-
-    def look(self, path: str, **query: str) -> dict[str, object]:
-        """What ingest shows officers at a path, as a JSON object."""
-        asked = f"?{urlencode(query)}" if query else ""
-        return self._get(f"{self._session.endpoints().ingest}{path}{asked}")
+        """Tell the catalog what was asked for or settled; raises as `decide`."""
+        return self._tell("POST", f"{self._session.endpoints().catalog}{path}", form)
 
     def record(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
-        """Record what officers decided or found, at ingest; empty where the answer has no body.
-
-        Raises:
-            RejectedError: with the refusal's code and what to do about it.
-        """
-        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
-        answer = self._session.request("POST", f"{self._session.endpoints().ingest}{path}", body)
-        if answer.status not in (200, 201, 204):
-            raise refusal(answer)
-        return answer.json() if answer.body else {}
+        """Record what officers decided or found, at ingest; empty where the answer has no body. Raises as `decide`."""
+        return self._tell("POST", f"{self._session.endpoints().ingest}{path}", form)
 
     def order(self, path: str, form: Mapping[str, object]) -> dict[str, object]:
-        """Order something at ingest, under an identifier of the caller's own in `path`; safe to repeat.
-
-        Raises:
-            RejectedError: with the refusal's code and what to do about it.
-        """
-        body = Body.of(json.dumps(form, ensure_ascii=False).encode())
-        answer = self._session.request("PUT", f"{self._session.endpoints().ingest}{path}", body)
-        if answer.status not in (200, 201, 202):
-            raise refusal(answer)
-        return answer.json()
+        """Order something at ingest, under an identifier of the caller's own in `path`; safe to repeat. Raises as `decide`."""
+        return self._tell("PUT", f"{self._session.endpoints().ingest}{path}", form)
 
     def document(self, path: str) -> bytes:
         """A whole file that ingest makes, such as the yearly report's workbook."""
@@ -409,11 +379,17 @@ class Gateway:
             raise refusal(answer)
         return answer.body
 
-    def _get(self, url: str) -> dict[str, object]:
-        answer = self._session.request("GET", url)
+    def _get(self, url: str, query: Mapping[str, str] = MappingProxyType({})) -> dict[str, object]:
+        answer = self._session.request("GET", f"{url}?{urlencode(query)}" if query else url)
         if answer.status != 200:
             raise refusal(answer)
         return answer.json()
+
+    def _tell(self, method: str, url: str, form: Mapping[str, object]) -> dict[str, object]:
+        answer = self._session.request(method, url, Body.of(json.dumps(form, ensure_ascii=False).encode()))
+        if answer.status not in (200, 201, 202, 204):
+            raise refusal(answer)
+        return answer.json() if answer.body else {}
 
     def _listed(self, package: str) -> bool:
         address = f"{self._session.endpoints().catalog}/v1/packages/{package}?limit=1"

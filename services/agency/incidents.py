@@ -15,6 +15,7 @@ from uuid import UUID
 from services.agency import keys
 from services.agency.answers import refusal
 from services.agency.observing import Observer
+from services.agency.paging import entries
 from services.agency.profile import Profile
 from services.agency.session import Body, Session
 from services.agency.wire import Wire
@@ -44,14 +45,7 @@ class Incidents:
 
     def each(self, **filters: str) -> Iterator[dict[str, object]]:
         """Incidents in the order of opening, page by page."""
-        after: dict[str, str] = {}
-        while True:
-            page = self._ask("GET", f"/v1/incidents?{urlencode({'limit': '200'} | filters | after)}")
-            items = page.get("items")
-            yield from items if isinstance(items, list) else []
-            if page.get("next") is None:
-                return
-            after = {"after": str(page["next"])}
+        return entries(self._shown, "/v1/incidents", "items", **({"limit": "200"} | filters))
 
     def one(self, incident: UUID) -> dict[str, object]:
         """An incident with its trail."""
@@ -71,6 +65,9 @@ class Incidents:
     def step(self, incident: UUID, kind: str, facts: Mapping[str, object]) -> dict[str, object]:
         """Take a step: `proposals`, `confirmation`, `done` or `closure`."""
         return self._ask("POST", f"/v1/incidents/{incident}/{kind}", facts)
+
+    def _shown(self, path: str, **query: str) -> dict[str, object]:
+        return self._ask("GET", f"{path}?{urlencode(query)}")
 
     def _ask(self, method: str, path: str, value: Mapping[str, object] | None = None) -> dict[str, object]:
         body = None if value is None else Body.of(json.dumps(value, ensure_ascii=False).encode())

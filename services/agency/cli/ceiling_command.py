@@ -23,6 +23,7 @@ from services.agency.cli.at_gateway import gateway_for
 from services.agency.cli.classification_command import LEVELS
 from services.agency.cli.context import Json, terminal_for
 from services.agency.cli.terminal import Terminal
+from services.agency.paging import entries
 from services.kernel.refusals.registry import Text
 
 ceiling_app = typer.Typer(no_args_is_help=True, help="Mức mật cao nhất của cơ quan / what agencies may hand in")
@@ -95,14 +96,8 @@ def list_(
     terminal = terminal_for(context, json)
     asked = {} if agency is None else {"agency": str(agency)}
     with gateway_for(context, terminal) as gateway:
-        while True:
-            page = gateway.registry("/v1/ceilings", **asked)
-            found = page["ceilings"]
-            for entry in found if isinstance(found, list) else []:
-                _tell(terminal, entry)
-            if not page.get("next"):
-                return
-            asked["after"] = str(page["next"])
+        for entry in entries(gateway.registry, "/v1/ceilings", "ceilings", **asked):
+            _tell(terminal, entry)
 
 
 def _tell(terminal: Terminal, entry: Mapping[str, object]) -> None:

@@ -22,6 +22,7 @@ import typer
 from services.agency.cli.at_gateway import gateway_for
 from services.agency.cli.context import Json, terminal_for
 from services.agency.cli.terminal import Terminal
+from services.agency.paging import entries
 from services.kernel.refusals.registry import Text
 
 export_app = typer.Typer(no_args_is_help=True, help="Phê duyệt đưa tài liệu chế độ 03 ra ngoài / leave to take out")
@@ -87,16 +88,9 @@ def end(context: typer.Context, request: Request, json: Json = False) -> None:
 def list_(context: typer.Context, json: Json = False) -> None:
     """Mọi đề nghị, theo thứ tự. / Every request, in order."""
     terminal = terminal_for(context, json)
-    asked: dict[str, str] = {}
     with gateway_for(context, terminal) as gateway:
-        while True:
-            page = gateway.catalog("/v1/exports", **asked)
-            found = page["items"]
-            for entry in found if isinstance(found, list) else []:
-                _tell(terminal, entry)
-            if not page.get("next"):
-                return
-            asked["after"] = str(page["next"])
+        for entry in entries(gateway.catalog, "/v1/exports", "items"):
+            _tell(terminal, entry)
 
 
 def _step(context: typer.Context, request: UUID, step: str, json: bool) -> None:

@@ -27,6 +27,7 @@ from services.agency.manifests import manifest_of
 from services.agency.session import Body
 from services.kernel.vietnam import day_in_vietnam
 from tests.support.components import took_part
+from tests.support.lawful import lawful
 from tests.support.stack import Clerk, clerk_of, eventually
 
 FOLDER = Path(__file__).parents[1] / "data" / "folder-delivery"
@@ -43,25 +44,6 @@ def _first(rules: object) -> object:
 
 def today() -> date:
     return day_in_vietnam(datetime.now(UTC))
-
-
-def lawful(level: str) -> dict[str, object]:
-    """What meets every condition 7 to 12."""
-    return {
-        "level": level,
-        "classified_on": "2026-01-10",
-        "permission": {
-            "number": "12/QĐ",
-            "date": "2026-04-01",
-            "authority": "Bí thư Huyện ủy Mẫu",
-            "rank": "province_leader",
-            "copies": 2,
-        },
-        "register_entry": "45/2026",
-        "capture_network": "none",
-        "copies_made": 1,
-        "list_item": "1630/QĐ-TTg:2.1",
-    }
 
 
 @pytest.fixture(scope="module")

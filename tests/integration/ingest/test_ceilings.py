@@ -21,6 +21,7 @@ from tests.support.asgi import Reply
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest, ingest
 from tests.support.ingest_manifests import Dossier
+from tests.support.lawful import lawful
 from tests.support.postgres import Database
 
 TODAY = day_in_vietnam(datetime.now(UTC))
@@ -51,24 +52,6 @@ def manifest(*levels: str, dossier_level: str | None = None, parts: int = 1, **s
         value["dossier"]["secrecy"] = {"level": dossier_level, "classified_on": "2026-01-10"}
         value["dossier"]["metadata"]["title"] = SUBJECT
     return canonical(value)
-
-
-def lawful(level: str) -> dict[str, object]:
-    return {
-        "level": level,
-        "classified_on": "2026-01-10",
-        "permission": {
-            "number": "12/QĐ",
-            "date": "2026-04-01",
-            "authority": "Bí thư Đảng ủy xã",
-            "rank": "province_leader",
-            "copies": 2,
-        },
-        "register_entry": "45/2026",
-        "capture_network": "none",
-        "copies_made": 1,
-        "list_item": "1630/QĐ-TTg:2.1",
-    }
 
 
 async def declared(gateway: Ingest, client: Enrolled, body: bytes) -> Reply:

@@ -69,6 +69,23 @@ class Case:
     async def step(self, incident: str, who: Enrolled, kind: str, /, **body: object) -> Reply:
         return await self.post(who, f"/v1/incidents/{incident}/{kind}", body)
 
+    async def expel(self, incident: str) -> None:
+        """What the worker does, and a repeat of it; then the officers' last steps."""
+        parts = self.gateway.parts
+        for orders in (1, 0):
+            assert orders == await expel_held(
+                UUID(incident),
+                incidents=parts.incidents,
+                ledger=parts.ledger,
+                plans=self.gateway.plans,
+                vault=parts.vault,
+                keys=parts.keys,
+                world=parts.world,
+            )
+        for what in ("expel", "report-police"):
+            assert (await self.step(incident, self.one, "done", what=what)).status == 200
+        assert (await self.step(incident, self.one, "closure")).json()["state"] == "closed"
+
     async def decide(self, incident: str, **proposal: object) -> None:
         proposed = await self.step(incident, self.one, "proposals", **proposal)
         assert proposed.status == 201, proposed.body
@@ -234,20 +251,7 @@ async def test_an_expulsion_waits_for_the_custodian_and_its_content_never_comes_
     assert (nothing.status, nothing.json()["code"]) == (404, "incident-remedy-unknown")
     unfinished = await case.step(incident, case.one, "closure")
     assert (unfinished.status, unfinished.json()["code"]) == (409, "incident-unfinished")
-    parts = case.gateway.parts
-    for orders in (1, 0):  # what the worker does, and a repeat
-        assert orders == await expel_held(
-            UUID(incident),
-            incidents=parts.incidents,
-            ledger=parts.ledger,
-            plans=case.gateway.plans,
-            vault=parts.vault,
-            keys=parts.keys,
-            world=parts.world,
-        )
-    for what in ("expel", "report-police"):
-        assert (await case.step(incident, case.one, "done", what=what)).status == 200
-    assert (await case.step(incident, case.one, "closure")).json()["state"] == "closed"
+    await case.expel(incident)
     async with transaction(case.gateway.engine) as connection:
         assert (await connection.execute(text("SELECT state FROM ingest.package"))).scalar_one() == "expelled"
     again = await case.gateway.declare(case.client, case.dossier)
@@ -264,20 +268,7 @@ async def test_what_is_still_arriving_is_stopped_and_expelled(case: Case) -> Non
     assert (stopped.status, stopped.json()["code"]) == (409, "content-held")
     await case.confirm()
     await case.decide(incident, decision="expel")
-    parts = case.gateway.parts
-    for orders in (1, 0):  # what the worker does, and a repeat
-        assert orders == await expel_held(
-            UUID(incident),
-            incidents=parts.incidents,
-            ledger=parts.ledger,
-            plans=case.gateway.plans,
-            vault=parts.vault,
-            keys=parts.keys,
-            world=parts.world,
-        )
-    for what in ("expel", "report-police"):
-        assert (await case.step(incident, case.one, "done", what=what)).status == 200
-    assert (await case.step(incident, case.one, "closure")).json()["state"] == "closed"
+    await case.expel(incident)
     again = await case.gateway.declare(case.client, arriving)
     assert (again.status, again.json()["code"]) == (409, "content-held")
     rest = await case.gateway.declare(case.client, Dossier(arriving.files[:1], code="P012.01.003"))

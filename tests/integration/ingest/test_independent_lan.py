@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from services.kernel.secrecy import Level
 from services.runtime.database import transaction
-from tests.integration.ingest.test_ceilings import SUBJECT, TODAY, everything, fired, lawful, manifest
+from tests.integration.ingest.test_ceilings import SUBJECT, TODAY, everything, fired, manifest
 from tests.support.ingest import Ingest, ingest
 from tests.support.ingest_manifests import Dossier
+from tests.support.lawful import lawful
 from tests.support.postgres import Database
 
 MIB = 1 << 20

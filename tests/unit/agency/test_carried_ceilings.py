@@ -24,6 +24,7 @@ from services.kernel.rules import compile_bundle, load_bundle
 from services.kernel.secrecy import DeploymentProfile, Effect, Level
 from services.kernel.vietnam import day_in_vietnam
 from tests.support.deliveries import make_delivery
+from tests.support.lawful import lawful
 from tests.unit.agency.test_carried_rules import NOW, SIGNERS, TODAY, envelope, payload
 
 DAY = timedelta(days=1)
@@ -46,23 +47,7 @@ def delivery(*levels: str, of_dossier: str | None = None) -> Delivery:
         Document(
             at,
             {"subject": "Trích yếu"},
-            {"level": level}
-            if level == "none"
-            else {
-                "level": level,
-                "classified_on": "2026-01-10",
-                "permission": {
-                    "number": "12/QĐ",
-                    "date": "2026-04-01",
-                    "authority": "Bí thư Đảng ủy xã",
-                    "rank": "province_leader",
-                    "copies": 2,
-                },
-                "register_entry": "45/2026",
-                "capture_network": "none",
-                "copies_made": 1,
-                "list_item": "1630/QĐ-TTg:2.1",
-            },
+            {"level": level} if level == "none" else lawful(level),
             [DiskFile(f"{at}.pdf", Path(f"{at}.pdf"), 3)],
             Origin("MLHS", 4 + at, {"subject": "AA", "secrecy": "AH", "path": "AQ"}),
         )

@@ -275,6 +275,27 @@ async def test_what_is_still_arriving_is_stopped_and_expelled(case: Case) -> Non
     assert rest.status == 201, rest.body
 
 
+async def test_what_is_found_in_a_superseded_version_is_held_and_expelled_in_every_version(case: Case) -> None:
+    later = Dossier([b"ba", b"bon", b"hai"], supersedes=UUID(case.package))
+    second = str((await case.gateway.declare(case.client, later)).json()["package"])
+    plan = (await case.gateway.get(case.client, f"/v1/packages/{second}/plan")).json()
+    [[new, _]] = plan["components"]
+    assert (await case.gateway.send(case.client, second, 0, b"bon")).status == 201
+    assert str(await case.gateway.complete(second)) == "sealed"
+
+    opened = await case.open(document=1)
+    assert {(entry["package"], entry["document"]) for entry in opened["covered"]} == {(case.package, 1), (second, 2)}
+    await case.confirm()
+    await case.decide(opened["incident"], decision="expel")
+    await case.expel(opened["incident"])
+    assert (await case.gateway.read(case.client, case.components[1])).status == 404
+    assert (await case.gateway.read(case.client, case.components[2])).body == b"ba"
+    assert (await case.gateway.read(case.client, new)).body == b"bon"
+    for files, code in (([b"hai"], "content-held"), ([b"ba", b"sau"], None)):
+        third = await case.gateway.declare(case.client, Dossier(files, supersedes=UUID(second), code="P012.01.009"))
+        assert third.json().get("code") == code, third.body
+
+
 async def test_correcting_a_level_is_done_only_by_a_step_of_the_classification(case: Case) -> None:
     async def done(incident: str) -> tuple[int, object]:
         reply = await case.step(incident, case.other, "done", what="correct-level", instrument="3/QĐ-UBND")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -12,7 +13,7 @@ import typer
 
 from services.ingest.adapters.acts_sql import SqlActLedger
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS
-from services.ingest.adapters.fixity import Fixity, Slice, check_fixity
+from services.ingest.adapters.fixity import Fixity, PartRead, Slice, check_fixity
 from services.ingest.adapters.key_rows import SqlKeyLedger, StoreRecords
 from services.ingest.adapters.ledger_sql import SqlLedger
 from services.ingest.adapters.lost_parts import ListedParts
@@ -310,9 +311,11 @@ def fixity_command(
     which = Slice(int(number), int(of))
     settings = IngestSettings()  # type: ignore[call-arg]  # pydantic-settings reads the environment
 
-    def told(found: Fixity) -> None:
-        if found.parts % 1000 == 0:
-            typer.echo(f"{found.parts} phần/parts · {found.bytes / 1e9:.1f} GB", err=True)
+    counting = itertools.count(1)
+
+    async def told(_: PartRead) -> None:
+        if (parts := next(counting)) % 1000 == 0:
+            typer.echo(f"{parts} phần/parts", err=True)
 
     async def check() -> Fixity:
         engine = database.create_engine(settings.database_url(), application_name="nopluu-ingest-admin", pool_size=2)

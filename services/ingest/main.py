@@ -30,7 +30,8 @@ from services.ingest.adapters.courier import SignedCourier
 from services.ingest.adapters.custody_s3 import S3Custody
 from services.ingest.adapters.directory import RegistryDirectory
 from services.ingest.adapters.erasures_sql import CUSTODY_JOBS, CUSTODY_QUEUE, FINISH_ERASURE, HOLD_PARTS
-from services.ingest.adapters.fixity import Fixity, Slice, check_fixity
+from services.ingest.adapters.fixity import PartRead
+from services.ingest.adapters.fixity_rows import FixityRows, read_due_slice
 from services.ingest.adapters.holdings_sql import SqlHoldings
 from services.ingest.adapters.incidents_sql import EXPEL, RENEW, SqlIncidentLedger
 from services.ingest.adapters.inspections_sql import SqlInspectionLedger, SqlSecretsCounter
@@ -353,33 +354,30 @@ def register_raised_keys(worker: Worker, parts: Parts, metrics: Metrics, deploym
 
 
 def register_fixity(worker: Worker, parts: Parts, settings: IngestSettings, metrics: Metrics) -> None:
-    """Each day a slice of the stored parts against the digests in their rows; which were damaged is asked again daily."""
+    """Each night a slice of the stored parts against the digests in their rows, and once more what was found broken."""
     broken = Gauge(
         "nopluu_stored_parts_broken",
         "Stored parts that are missing or whose bytes are not those that were stored.",
         registry=metrics.registry,
     )
     read = Counter("nopluu_stored_parts_read", "Stored parts that fixity has read.", registry=metrics.registry)
-    known: set[str] = set()
+    rows = FixityRows(parts.engine)
 
-    def told(so_far: Fixity) -> None:
+    def told(part: PartRead, newly_broken: bool) -> None:
         read.inc()
-        for name in so_far.broken:
-            if name not in known:
-                known.add(name)
-                logger().error("stored-part-broken", part=name)
-        broken.set(len(known))
+        if newly_broken:
+            logger().error("stored-part-broken", part=part.name, fault=part.fault)
 
     async def check() -> None:
-        which, again = Slice.of_day(parts.world.today(), settings.fixity_days), sorted(known)
-        found = await check_fixity(
-            parts.engine, parts.store, which=which, again=again, rate=settings.fixity_rate, told=told
-        )
-        known.intersection_update(found.broken)  # what is whole again is forgotten
-        broken.set(len(known))
+        slices, rate = settings.fixity_days, settings.fixity_rate
+        await read_due_slice(parts.engine, parts.store, slices=slices, rate=rate, now=parts.world.now, told=told)
+
+    async def count() -> None:
+        broken.set(len(await rows.broken()))
 
     if settings.fixity_days:
         worker.periodic("check_fixity", "11 2 * * *", check)
+    worker.periodic("count_broken_parts", "* * * * *", count)
 
 
 def register_inspection(worker: Worker, finder: Worker, parts: Parts, inspector: Inspector, metrics: Metrics) -> None:

@@ -1,7 +1,7 @@
 """Fixity: the stored bytes of every part against the digest in its row, without any key.
 
-Whoever has a store and the rows can run it, the KMS may be away. Each day the worker reads its slice of the parts, so that
-all are read within `of` days, whatever was added meanwhile; which slice a part is in, its attempt's id says.
+Whoever has a store and the rows can run it, the KMS may be away. The parts are read in slices, whatever is added
+meanwhile: which slice a part is in, its attempt's id says.
 
 Source: DESIGN 3 ("Every store is hostile"); FORMATS 3 (the digest); DECISION-0029.
 """
@@ -9,9 +9,9 @@ Source: DESIGN 3 ("Every store is hostile"); FORMATS 3 (the digest); DECISION-00
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,7 +27,6 @@ from services.runtime.object_store.port import ObjectMissing, ObjectStore
 
 _PAGE: Final = 500
 _SILENT: Final = 5  # parts in a row that the store does not give: it is the store that is away
-_EPOCH: Final = date(1970, 1, 1)
 _PARTS: Final = text(
     "SELECT part.package, part.number, part.attempt, part.object_version, part.stored_size, part.ciphertext_digest"
     " FROM ingest.part JOIN ingest.package ON package.id = part.package"
@@ -48,10 +47,21 @@ class Slice:
     number: int = 0
     of: int = 1
 
-    @classmethod
-    def of_day(cls, day: date, days: int) -> Slice:
-        """The slice of a day; after `days` days all have had their turn."""
-        return cls((day - _EPOCH).days % days, days)
+
+class Fault(StrEnum):
+    """What is wrong with a part: other bytes, none, or none to be had from a store that gives others."""
+
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True)
+class PartRead:
+    """One part that was read: `package/number`, and what is wrong with it, None where its bytes are the row's."""
+
+    name: str
+    fault: Fault | None
 
 
 @dataclass(slots=True)
@@ -84,11 +94,11 @@ async def check_fixity(
     which: Slice = Slice(),
     again: Iterable[str] = (),
     rate: int = 0,
-    told: Callable[[Fixity], None] = lambda _: None,
+    told: Callable[[PartRead], Awaitable[None]] | None = None,
 ) -> Fixity:
     """Read every part of a slice, and those of `again`, one after the other, at `rate` bytes a second (0: no limit).
 
-    `told` hears after every part. What is erased or replaced meanwhile is judged by the row as it stands then.
+    `told` hears of every part. What is erased or replaced meanwhile is judged by the row as it stands then.
 
     Raises:
         StoreUnavailable: several parts in a row; `told` has heard of what was found before.
@@ -100,14 +110,16 @@ async def check_fixity(
         try:
             fault, silent = await _fault(engine, store, row), 0
         except StoreUnavailable:
-            fault, silent = "unread", silent + 1
+            fault, silent = Fault.UNREAD, silent + 1
             if silent == _SILENT:
                 raise
         found.parts += 1
         found.bytes += row.stored_size
+        read = PartRead(f"{row.package}/{row.number}", fault)
         if fault is not None:
-            getattr(found, fault).append(f"{row.package}/{row.number}")
-        told(found)
+            getattr(found, fault).append(read.name)
+        if told is not None:
+            await told(read)
         if rate:
             await asyncio.sleep(max(0.0, row.stored_size / rate - (asyncio.get_running_loop().time() - begun)))
     return found
@@ -135,8 +147,8 @@ async def _standing(engine: AsyncEngine, package: UUID, number: int) -> Row[Any]
         return (await connection.execute(_ONE, {"package": package, "number": number})).one_or_none()
 
 
-async def _fault(engine: AsyncEngine, store: ObjectStore, row: Row[Any]) -> str | None:
-    """`missing` or `damaged`; None where the bytes are the row's."""
+async def _fault(engine: AsyncEngine, store: ObjectStore, row: Row[Any]) -> Fault | None:
+    """None where the bytes are the row's."""
     while True:
         fault = await _compared(store, row)
         if fault is None:
@@ -149,7 +161,7 @@ async def _fault(engine: AsyncEngine, store: ObjectStore, row: Row[Any]) -> str 
         row = standing  # an erasure replaced it while it was read
 
 
-async def _compared(store: ObjectStore, row: Row[Any]) -> str | None:
+async def _compared(store: ObjectStore, row: Row[Any]) -> Fault | None:
     expected = CiphertextDigest.parse(row.ciphertext_digest)
     hashing = CiphertextHash(expected.algorithm)
     name = part_key(AttemptId(row.attempt))
@@ -157,5 +169,5 @@ async def _compared(store: ObjectStore, row: Row[Any]) -> str | None:
         async for piece in store.get_range(name, 0, row.stored_size, version_id=row.object_version):
             hashing.update(piece)
     except ObjectMissing:
-        return "missing"
-    return None if hashing.digest() == expected else "damaged"
+        return Fault.MISSING
+    return None if hashing.digest() == expected else Fault.DAMAGED

@@ -392,6 +392,25 @@ medium_step = Table(
 )
 """Insert-only, like `classification_step`."""
 
+part_fault = Table(
+    "part_fault",
+    metadata,
+    Column("package", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("fault", Text, nullable=False),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+)
+"""Parts that fixity found broken and has not found whole since."""
+
+fixity_reading = Table(
+    "fixity_reading",
+    metadata,
+    Column("slices", Integer, primary_key=True),
+    Column("slice", Integer, primary_key=True),
+    Column("read_at", DateTime(timezone=True), nullable=False),
+)
+"""When each of so many slices of the parts was last read to its end."""
+
 incident = Table(
     "incident",
     metadata,

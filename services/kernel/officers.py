@@ -31,11 +31,12 @@ def same_person(one: Acting, other: Acting) -> bool:
 
 
 def person(name: str) -> str:
-    """The name without case, runs of blanks and Unicode's several forms; `Hoà` is `Hòa`.
+    """The name without case, runs of blanks, what cannot be seen, and Unicode's several forms; `Hoà` is `Hòa`.
 
     Diacritics count: An and Ân are two names. Two people of one name must be told apart in the name itself.
     """
-    return " ".join(_word(word) for word in unicodedata.normalize("NFKC", name).casefold().split())
+    seen = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    return " ".join(_word(word) for word in unicodedata.normalize("NFKC", seen).casefold().split())
 
 
 def _word(word: str) -> str:

@@ -27,6 +27,7 @@ ONE, OTHER = ClientId(UUID(int=1)), ClientId(UUID(int=2))
         (By(ONE, "Lê An"), By(OTHER, "Lê An"), True),
         (By(ONE, "Lê An"), By(OTHER, " LÊ  an"), True),
         (By(ONE, "Hoà"), By(OTHER, "Hòa"), True),
+        (By(ONE, "Lê An"), By(OTHER, "Lê\u200b A\u00adn\u202c"), True),
         (By(ONE, "Lê An"), By(OTHER, "Lê Ân"), False),
         (By(ONE, "Lê An"), By(OTHER, "Vũ Bình"), False),
         (By(ONE, None), By(OTHER, None), False),

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Final
 
 from services.kernel import dsse
-from services.kernel.officers import person
+from services.kernel.officers import same_person
 from services.kernel.records import OfficerKey
 from services.kernel.refusals.rules import (
     RulesEnvelopeInvalid,
@@ -111,5 +111,5 @@ def _author_and_approver(signers: Sequence[OfficerKey]) -> tuple[OfficerKey, Off
 def _different_people(signers: Sequence[OfficerKey]) -> Iterator[tuple[OfficerKey, OfficerKey]]:
     for author in signers:
         for approver in signers:
-            if author.client != approver.client and person(author.officer) != person(approver.officer):
+            if not same_person(author, approver):
                 yield author, approver

@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.sealing.act_book import PREFIX, ActPage, Book, PageHeader
@@ -28,19 +26,13 @@ from services.kernel.sealing.act_pages import (
     page_header_of,
     page_number_of,
 )
-from services.kernel.sealing.keys import KeyAccess, KeyBroken
+from services.kernel.sealing.keys import KeyAccess
 from services.kernel.sealing.recovered import RecordFault, Refused
-from services.runtime.database import transaction
-from services.runtime.object_store.port import ObjectMissing, ObjectStore
+from services.runtime.object_store.port import ObjectStore
+from services.runtime.recovered_objects import entries_indexed, fetched, leaves_of, unwrapped
 
 WINDOW: Final = 64
-_AT_ONCE: Final = 8
 _BLOCK: Final = 512  # numbers whose leaves are asked for at once; so many numbers without a leaf end the book
-_INDEX = text("CREATE INDEX IF NOT EXISTS leaf_entry ON journal.leaf (entry)")
-_NO_INDEX = text("DROP INDEX IF EXISTS journal.leaf_entry")
-_LEAF_OF = text("SELECT entry, index FROM journal.leaf_of(:entries)").bindparams(
-    bindparam("entries", type_=ARRAY(BYTEA))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +50,7 @@ class PagesRead:
 class RecoveredActs:
     """All pages of a store; `engine` has a role that may execute `journal.leaf_of`.
 
-    An `owner` makes an index on the log's entries meanwhile, for nothing else ever asks by entry; after a failure it stays,
-    for the next run. Without one each window of pages costs a look at all leaves.
+    An `owner` makes an index on the log's entries meanwhile (see `entries_indexed`). Without one each window of pages costs a look at all leaves.
     """
 
     store: ObjectStore
@@ -76,12 +67,8 @@ class RecoveredActs:
         """
         if self.owner is None:
             return await self._read(take)
-        async with transaction(self.owner) as connection:
-            await connection.execute(_INDEX)
-        read = await self._read(take)
-        async with transaction(self.owner) as connection:
-            await connection.execute(_NO_INDEX)
-        return read
+        async with entries_indexed(self.owner):
+            return await self._read(take)
 
     async def _read(self, take: Callable[[ActPage], Awaitable[None]]) -> PagesRead:
         refused: list[Refused] = []
@@ -99,14 +86,14 @@ class RecoveredActs:
         for at in range(0, len(names), WINDOW):
             opened = await self._window(names[at : at + WINDOW], refused)
             entries = {facts.number: page_entry(facts.book, facts.number) for _, facts in opened}
-            found = await self._leaves(list(entries.values()))
+            found = await leaves_of(self.engine, list(entries.values()))
             logged |= {number for number, entry in entries.items() if entry in found}
             for page, facts in opened:
                 pages[facts.number] = facts
                 await take(page)
         book = book_of(pages, logged, admit_unlogged=self.admit_unlogged)
         leaves = {} if book is None else await self._numbers(book, max(numbered, default=0))
-        begun = (await self._leaves([book_entry()])).get(book_entry())
+        begun = (await leaves_of(self.engine, [book_entry()])).get(book_entry())
         failed = set(numbered) - set(pages)
         judged = judge_pages(
             pages, book, leaves, begun=begun is not None, failed=failed, admit_unlogged=self.admit_unlogged
@@ -114,7 +101,7 @@ class RecoveredActs:
         return PagesRead(listed, judged, (*refused, *judged.refused), leaves, begun)
 
     async def _window(self, names: Sequence[str], refused: list[Refused]) -> list[tuple[ActPage, PageFacts]]:
-        sealed = await self._fetch(names, refused)
+        sealed = await fetched(self.store, names, "acts-missing", refused)
         groups: dict[str, list[tuple[str, PageHeader]]] = defaultdict(list)
         for name, data in sealed.items():
             try:
@@ -125,7 +112,7 @@ class RecoveredActs:
                 groups[header.kek].append((name, header))
         opened: list[tuple[ActPage, PageFacts]] = []
         for kek, members in groups.items():
-            keys = await self._unwrap(kek, [header.wrapped for _, header in members])
+            keys = await unwrapped(self.kms, kek, [header.wrapped for _, header in members])
             for (name, header), key in zip(members, keys, strict=True):
                 if key is None:
                     refused.append(Refused(name, "acts-key-refused"))
@@ -136,46 +123,14 @@ class RecoveredActs:
                     refused.append(Refused(name, fault.code, fault.what))
         return sorted(opened, key=lambda found: found[1].number)
 
-    async def _fetch(self, names: Sequence[str], refused: list[Refused]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        turns = asyncio.Semaphore(_AT_ONCE)
-
-        async def fetch(name: str) -> None:
-            async with turns:
-                try:
-                    found[name] = await self.store.get(name)
-                except ObjectMissing:
-                    refused.append(Refused(name, "acts-missing"))
-
-        await asyncio.gather(*map(fetch, names))
-        return found
-
-    async def _unwrap(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes | None]:
-        """All at once; one by one where that fails, for one page must not speak for the others."""
-        try:
-            return list(await self.kms.unwrap_many(kek, wrapped))
-        except KeyBroken:
-            return [await self._unwrap_one(kek, entry) for entry in wrapped]
-
-    async def _unwrap_one(self, kek: str, wrapped: bytes) -> bytes | None:
-        try:
-            return await self.kms.unwrap(kek, wrapped)
-        except KeyBroken:
-            return None
-
     async def _numbers(self, book: Book, least: int) -> dict[int, int]:
         """The leaf of every number of the book that has one: to `least` at any rate, and on until a block has none."""
         leaves: dict[int, int] = {}
         first = 1
         while True:
             entries = {page_entry(book, number): number for number in range(first, first + _BLOCK)}
-            found = await self._leaves(list(entries))
+            found = await leaves_of(self.engine, list(entries))
             leaves |= {entries[entry]: index for entry, index in found.items()}
             first += _BLOCK
             if not found and first > least:
                 return leaves
-
-    async def _leaves(self, entries: Sequence[bytes]) -> dict[bytes, int]:
-        async with transaction(self.engine) as connection:
-            rows = (await connection.execute(_LEAF_OF, {"entries": list(entries)})).all()
-        return {bytes(entry): int(index) for entry, index in rows}

@@ -11,12 +11,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.kernel.identifiers import PackageId
-from services.kernel.sealing.keys import KeyAccess, KeyBroken
+from services.kernel.sealing.keys import KeyAccess
 from services.kernel.sealing.rebuilding import Batch
 from services.kernel.sealing.recovered import (
     PREFIX,
@@ -31,25 +29,18 @@ from services.kernel.sealing.recovered import (
     place,
 )
 from services.kernel.sealing.recovery import RecordHeader
-from services.runtime.database import transaction
-from services.runtime.object_store.port import ObjectMissing, ObjectStore
+from services.runtime.object_store.port import ObjectStore
+from services.runtime.recovered_objects import entries_indexed, fetched, leaves_of, unwrapped
 
 BATCH_RECORDS = 64
 BATCH_BYTES = 32 * 1024 * 1024
-_AT_ONCE = 8
-_INDEX = text("CREATE INDEX IF NOT EXISTS leaf_entry ON journal.leaf (entry)")
-_NO_INDEX = text("DROP INDEX IF EXISTS journal.leaf_entry")
-_LEAF_OF = text("SELECT entry, index FROM journal.leaf_of(:entries)").bindparams(
-    bindparam("entries", type_=ARRAY(BYTEA))
-)
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveredRecords:
     """All records of a store; `engine` has a role that may execute `journal.leaf_of`, `owner` the owner's.
 
-    The owner makes an index on the log's entries while records are placed, for nothing else ever asks by entry; after a
-    failure it stays, for the next run.
+    The owner makes an index on the log's entries while records are placed (see `entries_indexed`).
     """
 
     store: ObjectStore
@@ -71,12 +62,9 @@ class RecoveredRecords:
         Raises:
             StoreUnavailable, KmsUnavailable, DatabaseUnavailable: what was given out before stays true.
         """
-        async with transaction(self.owner) as connection:
-            await connection.execute(_INDEX)
-        async for batch in self._batches(present):
-            yield batch
-        async with transaction(self.owner) as connection:
-            await connection.execute(_NO_INDEX)
+        async with entries_indexed(self.owner):
+            async for batch in self._batches(present):
+                yield batch
 
     async def _batches(
         self, present: Callable[[Sequence[PackageId]], Awaitable[Collection[PackageId]]]
@@ -103,7 +91,8 @@ class RecoveredRecords:
             except RecordFault as fault:
                 refused.append(Refused(name, fault.code, fault.what))
         standing = await present(list(wanted))
-        sealed = await self._fetch([name for package, name in wanted.items() if package not in standing], refused)
+        unread = [name for package, name in wanted.items() if package not in standing]
+        sealed = await fetched(self.store, unread, "record-missing", refused)
         opened = await self._open(sealed, refused)
         believed: dict[str, Believed] = {}
         for name, (header, data, key) in opened.items():
@@ -112,20 +101,6 @@ class RecoveredRecords:
             except RecordFault as fault:
                 refused.append(Refused(name, fault.code, fault.what))
         return Batch(len(standing), await self._place(believed, refused), refused)
-
-    async def _fetch(self, names: Sequence[str], refused: list[Refused]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        turns = asyncio.Semaphore(_AT_ONCE)
-
-        async def fetch(name: str) -> None:
-            async with turns:
-                try:
-                    found[name] = await self.store.get(name)
-                except ObjectMissing:
-                    refused.append(Refused(name, "record-missing"))
-
-        await asyncio.gather(*map(fetch, names))
-        return found
 
     async def _open(
         self, sealed: dict[str, bytes], refused: list[Refused]
@@ -141,7 +116,7 @@ class RecoveredRecords:
                 groups[header.kek].append((name, header))
         opened: dict[str, tuple[RecordHeader, bytes, bytes]] = {}
         for kek, members in groups.items():
-            keys = await self._unwrap(kek, [header.wrapped for _, header in members])
+            keys = await unwrapped(self.kms, kek, [header.wrapped for _, header in members])
             for (name, header), key in zip(members, keys, strict=True):
                 if key is None:
                     refused.append(Refused(name, "record-key-refused"))
@@ -149,24 +124,9 @@ class RecoveredRecords:
                     opened[name] = (header, sealed[name], key)
         return opened
 
-    async def _unwrap(self, kek: str, wrapped: Sequence[bytes]) -> list[bytes | None]:
-        """All at once; one by one where that fails, for one record must not speak for the others."""
-        try:
-            return list(await self.kms.unwrap_many(kek, wrapped))
-        except KeyBroken:
-            return [await self._unwrap_one(kek, entry) for entry in wrapped]
-
-    async def _unwrap_one(self, kek: str, wrapped: bytes) -> bytes | None:
-        try:
-            return await self.kms.unwrap(kek, wrapped)
-        except KeyBroken:
-            return None
-
     async def _place(self, believed: dict[str, Believed], refused: list[Refused]) -> list[Placed]:
         entries = [entry for found in believed.values() for entry in entries_of(found.record)]
-        async with transaction(self.engine) as connection:
-            rows = (await connection.execute(_LEAF_OF, {"entries": entries})).all()
-        leaves = {bytes(entry): int(index) for entry, index in rows}
+        leaves = await leaves_of(self.engine, entries)
         placed: list[Placed] = []
         for name, found in believed.items():
             try:

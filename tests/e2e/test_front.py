@@ -33,6 +33,7 @@ from services.kernel.signing import Content, sign_request
 from services.kernel.signing.assertions import ASSERTION_TYPE
 from tests.support.enrolled import FORM, Enrolled
 from tests.support.front import CONFIGURATION, ClientCertificate, Front, Reply, haproxy, process, running_front
+from tests.support.ingest_manifests import Dossier
 
 MIB: Final = 1024 * 1024
 JWKS: Final = "/.well-known/jwks.json"
@@ -368,36 +369,10 @@ class Declared:
 def declare(submitter: Submitter, token: str) -> Declared:
     part = os.urandom(16 * MIB)
     agency = sample.AGENCIES[0]
-    manifest = {
-        "format": "nopluu/manifest1",
-        "profile": "party",
-        "fonds": agency.fonds[0].code,
-        "creator": agency.code,
-        "submitter": agency.code,
-        "dossier": {
-            "metadata": {
-                "dossier_code": f"P012.01.{int.from_bytes(part[:2]):05}",
-                "title": "Hồ sơ qua cửa trước",
-                "retention": "Vĩnh viễn",
-            }
-        },
-        "documents": [
-            {
-                "ordinal": 1,
-                "metadata": {"issued_on": "03/01/2008", "subject": "Kết luận", "type_name": "Thông báo"},
-                "secrecy": {"level": "none"},
-                "components": [
-                    {
-                        "name": "P012/001/a.pdf",
-                        "media_type": "application/pdf",
-                        "size": len(part),
-                        "sha256": hashlib.sha256(part).hexdigest(),
-                    }
-                ],
-            }
-        ],
-    }
-    body = json.dumps(manifest).encode()
+    dossier = Dossier(
+        [part], code=f"P012.01.{int.from_bytes(part[:2]):05}", fonds=agency.fonds[0].code, submitter=agency.code
+    )
+    body = dossier.manifest
     head = submitter.signed("POST", f"/v1/packages?part_size={16 * MIB}", token, body)
     reply = submitter.front.ask(head + body)
     assert reply.status == 201, reply.body

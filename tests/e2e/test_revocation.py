@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import time
 from contextlib import suppress
@@ -22,6 +20,7 @@ from services.agency import keys
 from services.runtime.registry_feed import MAX_AGE
 from services.runtime.standing import ASK_SECONDS
 from tests.support.enrolled import Enrolled, ed25519, offered
+from tests.support.ingest_manifests import Dossier
 from tests.support.wired import Wired
 
 MIB: Final = 1024 * 1024
@@ -99,36 +98,10 @@ def test_no_service_takes_a_request_that_begins_two_seconds_later(doomed: Doomed
 def declare(wired: Wired, payload: bytes) -> str:
     """A package of one component, cut in parts of 16 MiB."""
     agency = sample.AGENCIES[0]
-    manifest = {
-        "format": "nopluu/manifest1",
-        "profile": "party",
-        "fonds": agency.fonds[0].code,
-        "creator": agency.code,
-        "submitter": agency.code,
-        "dossier": {
-            "metadata": {
-                "dossier_code": f"P012.01.{int.from_bytes(payload[:2]):05}",
-                "title": "Hồ sơ của khóa sắp thu hồi",
-                "retention": "Vĩnh viễn",
-            }
-        },
-        "documents": [
-            {
-                "ordinal": 1,
-                "metadata": {"issued_on": "03/01/2008", "subject": "Kết luận", "type_name": "Thông báo"},
-                "secrecy": {"level": "none"},
-                "components": [
-                    {
-                        "name": "P012/001/a.pdf",
-                        "media_type": "application/pdf",
-                        "size": len(payload),
-                        "sha256": hashlib.sha256(payload).hexdigest(),
-                    }
-                ],
-            }
-        ],
-    }
-    reply = wired.ask("POST", wired.url("ingest", f"/v1/packages?part_size={PART}"), json.dumps(manifest).encode())
+    dossier = Dossier(
+        [payload], code=f"P012.01.{int.from_bytes(payload[:2]):05}", fonds=agency.fonds[0].code, submitter=agency.code
+    )
+    reply = wired.ask("POST", wired.url("ingest", f"/v1/packages?part_size={PART}"), dossier.manifest)
     assert reply.status == 201, reply.body
     return str(reply.json()["package"])
 

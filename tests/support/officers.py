@@ -14,9 +14,7 @@ from services.ingest.usecases.rejudge_holdings import rejudge_holdings
 from services.ingest.usecases.renew_record import renew_changed_record
 from services.ingest.usecases.rotate_kek import rewrap_keys, rotate_kek
 from services.kernel import dsse
-from services.kernel.canonical import canonical
 from services.kernel.identifiers import FondsId, PackageId
-from services.kernel.rules import baseline_bundle
 from services.kernel.rules.model import PAYLOAD_TYPE
 from services.kernel.sealing.keys import kek_name
 from services.kernel.secrecy import Level
@@ -26,6 +24,7 @@ from tests.support.ingest import FONDS_ID, Ingest
 from tests.support.ingest_manifests import Dossier
 from tests.support.postgres import Database
 from tests.support.rebuilding import query
+from tests.support.stricter_rules import stricter
 
 
 @dataclass
@@ -148,23 +147,7 @@ async def _rotate(gateway: Ingest) -> None:
 
 async def _rejudge(gateway: Ingest) -> None:
     author, approver = await gateway.officer("rule-author", "Lê An"), await gateway.officer("rule-approver", "Vũ Bình")
-    payload = json.loads(baseline_bundle(2, date(2020, 7, 1)))
-    row = {
-        "id": "90",
-        "basis": [{"text": "Thử", "article": "1"}],
-        "condition": "Mọi tài liệu có tệp.",
-        "cel": "doc.components > 0",
-        "effect": "refuse",
-        "report": True,
-        "message": {"vi": "Không nhận.", "en": "Not taken."},
-        "confirmed": False,
-        "examples": {
-            "positive": [{"today": "2026-01-01", "secrecy": {"level": "none"}}],
-            "negative": [{"today": "2026-01-01", "secrecy": {"level": "none"}, "components": 0}],
-        },
-    }
-    payload["rows"].append(row)
-    envelope = dsse.sign(canonical(payload), PAYLOAD_TYPE, [author.key, approver.key])
+    envelope = dsse.sign(stricter(2), PAYLOAD_TYPE, [author.key, approver.key])
     await gateway.registry.poll()
     published = await gateway.post(approver, "/v1/rules", envelope)
     assert published.status == 201, published.body

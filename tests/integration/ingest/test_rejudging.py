@@ -27,31 +27,7 @@ from services.runtime.database import transaction
 from tests.support.enrolled import Enrolled
 from tests.support.ingest import Ingest
 from tests.support.ingest_manifests import Dossier
-
-SINCE = date(2020, 7, 1)
-
-
-def stricter(version: int, **changes: Any) -> bytes:
-    """The baseline and one more row: any document that is not a stub is refused and reported."""
-    value = json.loads(baseline_bundle(version, SINCE))
-    value["rows"].append(
-        {
-            "id": "90",
-            "basis": [{"text": "Thử", "article": "1"}],
-            "condition": "Mọi tài liệu có tệp.",
-            "cel": "doc.components > 0",
-            "effect": "refuse",
-            "report": True,
-            "message": {"vi": "Không nhận.", "en": "Not taken."},
-            "confirmed": False,
-            "examples": {
-                "positive": [{"today": "2026-01-01", "secrecy": {"level": "none"}}],
-                "negative": [{"today": "2026-01-01", "secrecy": {"level": "none"}, "components": 0}],
-            },
-        }
-        | changes
-    )
-    return canonical(value)
+from tests.support.stricter_rules import SINCE, stricter
 
 
 @dataclass

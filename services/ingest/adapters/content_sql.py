@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import TextClause, delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -34,16 +34,25 @@ _WAITING: Final = text(
     " ORDER BY c.position LIMIT :limit"
 )
 _COUNT: Final = text(
-    "UPDATE ingest.content_inspection SET next_position = :next,"
+    "UPDATE ingest.content_inspection SET next_position = greatest(next_position, :next),"
     " counts = counts || jsonb_build_object(CAST(:outcome AS text),"
     " coalesce((counts ->> CAST(:outcome AS text))::int, 0) + 1)"
-    " WHERE package = :package AND matcher = :matcher AND next_position < :next"
+    " WHERE package = :package AND matcher = :matcher AND (next_position < :next OR :let_go)"
+)
+_LET_GO: Final = text(
+    "SELECT id, position, document, size, sha256 FROM ingest.content_let_go"
+    " WHERE package = :package AND position >= :position ORDER BY position LIMIT :limit"
+)
+_BEGUN: Final = text(
+    "SELECT next_position FROM ingest.content_inspection i WHERE package = :package AND matcher = :matcher"
+    " AND (finished_at IS NULL OR EXISTS (SELECT 1 FROM ingest.content_let_go l WHERE l.package = i.package))"
 )
 _UNINSPECTED: Final = text(
     "SELECT p.id, EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.task_name = :task"
     " AND j.status IN ('todo', 'doing') AND j.args ->> 'package' = p.id::text) AS queued"
     " FROM ingest.package p LEFT JOIN ingest.content_inspection i ON i.package = p.id"
-    " WHERE p.seal_event IS NOT NULL AND (i.package IS NULL OR i.matcher < :matcher OR i.finished_at IS NULL)"
+    " WHERE p.seal_event IS NOT NULL AND (i.package IS NULL OR i.matcher < :matcher OR i.finished_at IS NULL"
+    " OR p.id IN (SELECT package FROM ingest.content_let_go))"
     " ORDER BY p.id LIMIT :limit"
 )
 
@@ -75,17 +84,27 @@ class SqlContentBooks(SqlBooks):
                 index_elements=[columns.package], set_=anew, where=columns.matcher < fresh.excluded.matcher
             )
         )
-        waiting = select(columns.next_position).where(
-            columns.package == package, columns.matcher == matcher, columns.finished_at.is_(None)
-        )
-        return (await self._connection.execute(waiting)).scalar_one_or_none()
+        begun = await self._connection.execute(_BEGUN, {"package": package, "matcher": matcher})
+        return begun.scalar_one_or_none()
 
     async def to_inspect(self, package: PackageId, position: int, limit: int) -> Sequence[ToInspect]:
+        return await self._to_inspect(_WAITING, package, position, limit)
+
+    async def let_go(self, package: PackageId, position: int, limit: int) -> Sequence[ToInspect]:
+        return await self._to_inspect(_LET_GO, package, position, limit)
+
+    async def _to_inspect(
+        self, query: TextClause, package: PackageId, position: int, limit: int
+    ) -> Sequence[ToInspect]:
         asked = {"package": package, "position": position, "limit": limit}
         return [
             ToInspect(ComponentId(row.id), row.position, row.document, row.size, bytes(row.sha256))
-            for row in await self._connection.execute(_WAITING, asked)
+            for row in await self._connection.execute(query, asked)
         ]
+
+    async def pass_over(self, package: PackageId, seen: ToInspect) -> None:
+        fresh = insert(t.content_passed_over).values(package=package, component=seen.component)
+        await self._connection.execute(fresh.on_conflict_do_nothing())
 
     async def released(self, cause: bytes) -> bool:
         columns = t.incident.c
@@ -101,9 +120,19 @@ class SqlContentBooks(SqlBooks):
     async def note_inspected(
         self, package: PackageId, seen: ToInspect, found: Inspected, matcher: int, at: datetime
     ) -> None:
+        passed = t.content_passed_over.c
+        let_go = await self._connection.execute(
+            delete(t.content_passed_over).where(passed.package == package, passed.component == seen.component)
+        )
         counted = await self._connection.execute(
             _COUNT,
-            {"next": seen.position + 1, "outcome": found.outcome.value, "package": package, "matcher": matcher},
+            {
+                "next": seen.position + 1,
+                "outcome": found.outcome.value,
+                "package": package,
+                "matcher": matcher,
+                "let_go": bool(let_go.rowcount),
+            },
         )
         if not counted.rowcount or found.outcome not in _KEPT:
             return

@@ -324,6 +324,11 @@ class SqlIncidentBooks(SqlBooks):
         for statement in (_COMPONENTS, _PACKAGES):
             await self._on.execute(statement, {"hold": hold})
 
+    async def wake_passed_over(self, package: PackageId) -> None:
+        passed = select(t.content_passed_over.c.component).where(t.content_passed_over.c.package == package)
+        if (await self._on.execute(passed.limit(1))).first() is not None:
+            await self.wake_inspection(package)
+
     async def holds(self, incident: UUID) -> list[Hold]:
         query = select(t.hold).where(t.hold.c.incident == incident).order_by(t.hold.c.id)
         return [

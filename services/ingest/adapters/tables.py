@@ -555,3 +555,11 @@ content_finding = Table(
     Column("inspected_at", DateTime(timezone=True), nullable=False),
 )
 """Files with a mark of secrecy, and files that nobody could look into. Words of closed sets; nothing of the text."""
+
+content_passed_over = Table(
+    "content_passed_over",
+    metadata,
+    Column("package", Uuid, ForeignKey("ingest.package.id"), primary_key=True),
+    Column("component", Uuid, primary_key=True),
+)
+"""Files that were held when their package was looked into; they are looked at once they are let go."""

@@ -57,11 +57,17 @@ class ContentBooks(Books, Protocol):
     async def begin_inspection(self, package: PackageId, matcher: int) -> int | None:
         """The position from which a sealed package waits to be looked at by this matcher; None where it does not.
 
-        What an older matcher looked at waits from its beginning again.
+        What an older matcher looked at waits from its beginning again. What was passed over waits once it is let go.
         """
 
     async def to_inspect(self, package: PackageId, position: int, limit: int) -> Sequence[ToInspect]:
         """Components from a position on that were handed in as no secret and that no earlier version was looked at for."""
+
+    async def pass_over(self, package: PackageId, seen: ToInspect) -> None:
+        """Remember a component that is held: it waits until it is let go."""
+
+    async def let_go(self, package: PackageId, position: int, limit: int) -> Sequence[ToInspect]:
+        """What was passed over and is held no more, from a position on."""
 
     async def released(self, cause: bytes) -> bool:
         """Whether two officers have let go an incident of this cause, in whatever package."""

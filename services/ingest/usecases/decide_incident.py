@@ -233,6 +233,7 @@ async def _lift(books: IncidentBooks, incident: Incident, now: datetime, world: 
         await books.post(message.id, CATALOG, message.kind, message.to_bytes(), now)
         for package in {item.package for item in items}:
             await books.wake_record(package)
+            await books.wake_passed_over(package)
     if incident.document is None:
         await _move(books, incident, Event.RELEASE)
 

@@ -187,6 +187,9 @@ class IncidentBooks(Books, Protocol):
     async def wake_expulsion(self, incident: UUID) -> None:
         """Have a worker order the erasure once this transaction has committed."""
 
+    async def wake_passed_over(self, package: PackageId) -> None:
+        """Have a worker look into those files of the package that were held when it was looked into, if there are any."""
+
     async def wake_record(self, package: PackageId) -> None:
         """Have a worker renew the package's recovery record once this transaction has committed."""
 

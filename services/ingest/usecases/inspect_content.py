@@ -6,9 +6,10 @@ counts are kept; the text goes nowhere.
 
 Order of effects for each component: read and search → the incident with its hold, in its own transaction → the count and
 the next position. A crash in between looks at one component again, and finds the incident that stands. What two officers
-let go is not held again for the same bytes, in whatever dossier, by whatever matcher.
+let go is not held again for the same bytes, in whatever dossier, by whatever matcher. What is held meanwhile, often the
+other files of a document with a mark, is passed over, and looked at once it is let go.
 
-Source: domain notes §3 rule 23; DESIGN 9 "incident"; DECISION-0025.
+Source: domain notes §3 rule 23; DESIGN 9 "incident"; DECISION-0025, DECISION-0034.
 """
 
 from __future__ import annotations
@@ -57,19 +58,14 @@ async def inspect_content(package: PackageId, ports: Inspecting) -> int:
     Raises:
         KmsUnavailable, StoreUnavailable: what was looked at is kept, and the queue tries again.
     """
-    looked = 0
     async with ports.content.transaction() as books:
         position = await books.begin_inspection(package, ports.matcher)
-    while position is not None:
-        async with ports.content.transaction() as books:
-            page = await books.to_inspect(package, position, _PAGE)
-        for entry in page:
-            looked += await _look_at(package, entry, ports)
-            position = entry.position + 1
-        if len(page) < _PAGE:
-            async with ports.content.transaction() as books:
-                await books.end_inspection(package, ports.matcher, ports.world.now())
-            return looked
+    if position is None:
+        return 0
+    looked = await _look_at_all(package, position, ports, let_go=False)
+    looked += await _look_at_all(package, 0, ports, let_go=True)
+    async with ports.content.transaction() as books:
+        await books.end_inspection(package, ports.matcher, ports.world.now())
     return looked
 
 
@@ -96,12 +92,27 @@ async def find_uninspected(ports: Inspecting, *, limit: int = 1000) -> int:
     return len(waiting)
 
 
+async def _look_at_all(package: PackageId, position: int, ports: Inspecting, *, let_go: bool) -> int:
+    looked = 0
+    while True:
+        async with ports.content.transaction() as books:
+            waiting = books.let_go if let_go else books.to_inspect
+            page = await waiting(package, position, _PAGE)
+        for entry in page:
+            looked += await _look_at(package, entry, ports)
+            position = entry.position + 1
+        if len(page) < _PAGE:
+            return looked
+
+
 async def _look_at(package: PackageId, entry: ToInspect, ports: Inspecting) -> bool:
     async with ports.content.transaction() as books:
         place = await books.place(entry.component)
-    # What an officer holds is found already, and what is erased is gone.
-    if place is None or place.held or place.origin.held or place.erased:
-        return False
+        if place is None or place.erased:
+            return False
+        if place.held or place.origin.held:
+            await books.pass_over(package, entry)
+            return False
     found = await _inspected(place, entry, ports)
     if found.outcome is Outcome.MARKED:
         await _hold(package, entry, found, ports)

@@ -129,6 +129,31 @@ async def test_what_two_officers_let_go_is_not_held_again_for_the_same_bytes(gat
     assert (await gateway.read(client, component)).body == STAMPED
 
 
+async def test_what_was_held_meanwhile_is_looked_at_once_it_is_let_go(gateway: Ingest, eyes: Eyes) -> None:
+    """An archivist's hold, or another file's mark, must not hide a stamp for ever."""
+    client = gateway.enrol("submitter")
+    one, other = gateway.enrol("incident-officer", officer="Một"), gateway.enrol("incident-officer", officer="Hai")
+    package = await gateway.deposit(client, Dossier([PLAIN, STAMPED, PLAIN + b"2"]))
+    held = json.dumps({"package": package, "document": 1, "kind": "secret-content"}).encode()
+    incident = (await gateway.post(one, "/v1/incidents", held)).json()["incident"]
+    assert await look(gateway, eyes, package) == 2
+    assert await look(gateway, eyes, package) == 0  # as long as it is held
+    assert await find_uninspected(ports(gateway, eyes)) == 0
+    step = await gateway.post(one, f"/v1/incidents/{incident}/proposals", b'{"decision": "release"}')
+    jobs = "SELECT count(*) FROM ingest_queue.procrastinate_jobs WHERE task_name = 'inspect_content'"
+    [(before,)] = await rows(gateway, jobs)
+    body = json.dumps({"step": step.json()["step"]}).encode()
+    assert (await gateway.post(other, f"/v1/incidents/{incident}/confirmation", body)).status == 200
+    assert await rows(gateway, jobs) == [(int(str(before)) + 1,)]  # the release itself wakes it
+    assert await find_uninspected(ports(gateway, eyes)) == 1
+    assert await look(gateway, eyes, package) == 1
+    found = [entry["kind"] for entry in (await gateway.get(one, "/v1/incidents")).json()["items"]]
+    assert found == ["secret-content", "stamp-found"]
+    assert await rows(gateway, "SELECT counts FROM ingest.content_inspection") == [({"clean": 2, "marked": 1},)]
+    assert await look(gateway, eyes, package) == 0
+    assert await find_uninspected(ports(gateway, eyes)) == 0
+
+
 async def test_it_goes_on_where_it_was_cut_and_finds_the_incident_that_stands(
     gateway: Ingest, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,9 @@ async def test_what_the_store_cannot_read_itself_is_named_and_the_rest_is_read(
         one = Rotten(gateway.store, keys[2])
         found = await check_fixity(gateway.engine, one)  # type: ignore[arg-type]  # only ranges are asked for
         assert (found.parts, found.unread, found.broken, found.clean) == (8, [names[2]], [names[2]], False)
+        many = Rotten(gateway.store, *keys[:6])
+        found = await check_fixity(gateway.engine, many, again=names[:6])  # type: ignore[arg-type]  # as above
+        assert (found.parts, set(found.broken)) == (6 + 8, set(names[:6]))  # a bad disk hides nothing of another
         told: list[str] = []
 
         async def hear(part: PartRead) -> None:

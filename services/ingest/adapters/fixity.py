@@ -104,22 +104,23 @@ async def check_fixity(
         StoreUnavailable: several parts in a row; `told` has heard of what was found before.
         DatabaseUnavailable
     """
-    found, silent = Fixity(), 0
-    async for row in _rows(engine, which, again):
+    found, silent, known = Fixity(), 0, set(again)
+    async for row in _rows(engine, which, sorted(known)):
         begun = asyncio.get_running_loop().time()
+        name = f"{row.package}/{row.number}"
         try:
             fault, silent = await _fault(engine, store, row), 0
         except StoreUnavailable:
-            fault, silent = Fault.UNREAD, silent + 1
+            fault = Fault.UNREAD
+            silent += name not in known  # what was broken before says nothing of the store
             if silent == _SILENT:
                 raise
         found.parts += 1
         found.bytes += row.stored_size
-        read = PartRead(f"{row.package}/{row.number}", fault)
         if fault is not None:
-            getattr(found, fault).append(read.name)
+            getattr(found, fault).append(name)
         if told is not None:
-            await told(read)
+            await told(PartRead(name, fault))
         if rate:
             await asyncio.sleep(max(0.0, row.stored_size / rate - (asyncio.get_running_loop().time() - begun)))
     return found

@@ -97,5 +97,5 @@ async def read_due_slice(
             await rows.keep(part, now())
         told(part, part.fault is not None and part.name not in known)
 
-    await check_fixity(engine, store, which=which, again=sorted(known), rate=rate, told=keep)
+    await check_fixity(engine, store, which=which, again=known, rate=rate, told=keep)
     await rows.keep_reading(which, now())
